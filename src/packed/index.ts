@@ -1,0 +1,3 @@
+export {allBlocks, blockRows, nonzeroBlocks, packFilter, unpackFilter} from './pack';
+export {blockStatistics, type BlockStatistics} from './statistics';
+export {BLOCK_SIZES, type BlockSize, type FilterShape, type PackedFilter} from './types';

@@ -1,0 +1,2 @@
+export {choosePath} from './costModel';
+export type {LayerGeometry, LayerPath, PathCandidate, PathChoice, Variant} from './costModel';
