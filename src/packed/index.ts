@@ -1,3 +1,4 @@
 export {allBlocks, blockRows, nonzeroBlocks, packFilter, unpackFilter} from './pack';
+export {deserializeFilter, serializeFilter} from './serialize';
 export {blockStatistics, type BlockStatistics} from './statistics';
 export {BLOCK_SIZES, type BlockSize, type FilterShape, type PackedFilter} from './types';

@@ -1,0 +1,120 @@
+// The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
+// finishes with the activations that a clamp cannot express.
+import {f32_gemm_1x8_p4} from './f32_gemm_1x8_p4';
+import {f32_spmm_1x8_p4} from './f32_spmm_1x8_p4';
+import {f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8} from './f32_spmm_panel';
+import {im2col} from './im2col';
+import {applySlopes} from './slopes';
+import {Kernel, Task} from './task';
+import {packPanel, unpackPlanes} from './transpose';
+
+/** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */
+const GROUP: i32 = 16;
+
+/**
+ * Computes the output pixels begin .. end - 1 of a convolution or MatMul.
+ *
+ * @param task address of the task record (task.ts)
+ */
+export function conv2d(task: usize, begin: i32, end: i32): void {
+  const kernel = load<i32>(task, Task.kernel << 2);
+  const k = load<i32>(task, Task.k << 2);
+  const macroTile = load<i32>(task, Task.macroTile << 2);
+  const direct = load<i32>(task, Task.direct << 2);
+  const scratch = <usize>load<i32>(task, Task.scratch << 2);
+  const outChannels = load<i32>(task, Task.outChannels << 2);
+  const output = <usize>load<i32>(task, Task.output << 2);
+  const rowBytes = <usize>k << 2;
+  const outBytes = <usize>outChannels << 2;
+  for (let first = begin; first < end; first += macroTile) {
+    const pixels = min(macroTile, end - first);
+    const out = output + <usize>first * outBytes;
+    let rows = <usize>load<i32>(task, Task.input << 2) + <usize>first * rowBytes;
+    let panels = scratch;
+    if (!direct) {
+      rows = scratch;
+      panels = scratch + <usize>macroTile * rowBytes;
+      im2col(task, first, pixels, rows);
+    }
+    if (kernel == Kernel.f32_gemm_1x8_p4) denseRows(task, rows, pixels, out);
+    else if (kernel == Kernel.f32_spmm_1x8_p4) sparseRows(task, rows, pixels, out);
+    else if (kernel == Kernel.f32_spmm_1x4_p8) panelRows(task, 8, 4, rows, pixels, panels, out);
+    else if (kernel == Kernel.f32_spmm_1x2_p16) panelRows(task, 16, 2, rows, pixels, panels, out);
+    else panelRows(task, 32, 1, rows, pixels, panels, out);
+    if (load<i32>(task, Task.slopeCount << 2)) {
+      applySlopes(
+        out, pixels, outChannels, <usize>load<i32>(task, Task.slopes << 2), load<i32>(task, Task.slopeCount << 2),
+      );
+    }
+  }
+}
+
+function denseRows(task: usize, rows: usize, pixels: i32, out: usize): void {
+  const k = load<i32>(task, Task.k << 2);
+  const outChannels = load<i32>(task, Task.outChannels << 2);
+  const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
+  let values = <usize>load<i32>(task, Task.values << 2);
+  const bias = <usize>load<i32>(task, Task.bias << 2);
+  for (let c = 0; c < outChannels; c += 8) {
+    const at = <usize>c << 2;
+    f32_gemm_1x8_p4(
+      rows, <usize>k << 2, pixels, k, values, bias + at, out + at, <usize>outChannels << 2, outChannels - c, low, high,
+    );
+    values += <usize>k << 5;
+  }
+}
+
+function sparseRows(task: usize, rows: usize, pixels: i32, out: usize): void {
+  const k = load<i32>(task, Task.k << 2);
+  const n = load<i32>(task, Task.n << 2);
+  const outChannels = load<i32>(task, Task.outChannels << 2);
+  const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
+  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const values = <usize>load<i32>(task, Task.values << 2);
+  const bias = <usize>load<i32>(task, Task.bias << 2);
+  const valueBytes = <usize>n << 2;
+  let rowStart = <usize>load<i32>(task, Task.rowStart << 2);
+  for (let c = 0; c < outChannels; rowStart += 4) {
+    const begin = <usize>load<i32>(rowStart), end = <usize>load<i32>(rowStart, 4);
+    for (let part = 0; part < n && c < outChannels; part += 8, c += 8) {
+      const at = <usize>c << 2;
+      f32_spmm_1x8_p4(
+        rows, <usize>k << 2, pixels, offsets + (begin << 2), offsets + (end << 2),
+        values + begin * valueBytes + (<usize>part << 2), valueBytes,
+        bias + at, out + at, <usize>outChannels << 2, outChannels - c, low, high,
+      );
+    }
+  }
+}
+
+function panelRows(
+  task: usize, tile: i32, n: i32, rows: usize, pixels: i32, panels: usize, out: usize,
+): void {
+  const k = load<i32>(task, Task.k << 2);
+  const outChannels = load<i32>(task, Task.outChannels << 2);
+  const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
+  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const values = <usize>load<i32>(task, Task.values << 2);
+  const bias = <usize>load<i32>(task, Task.bias << 2);
+  const rowStart = <usize>load<i32>(task, Task.rowStart << 2);
+  const rowBytes = <usize>k << 2, outBytes = <usize>outChannels << 2;
+  const panelBytes = <usize>tile * rowBytes;
+  let planes = panels;
+  for (let p = 0; p < pixels; p += tile) {
+    packPanel(rows + <usize>p * rowBytes, rowBytes, min(tile, pixels - p), k, planes, tile);
+    planes += panelBytes;
+  }
+  for (let c = 0; c < outChannels; c += GROUP) {
+    const channels = min(GROUP, outChannels - c);
+    const first = c / n, last = first + (channels + n - 1) / n;
+    let panel = panels;
+    for (let p = 0; p < pixels; p += tile) {
+      if (n == 4) f32_spmm_1x4_p8(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
+      else if (n == 2) f32_spmm_1x2_p16(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
+      else f32_spmm_1x1_p32(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
+      const to = out + <usize>p * outBytes + (<usize>c << 2);
+      unpackPlanes(planes, tile, channels, min(tile, pixels - p), to, outBytes);
+      panel += panelBytes;
+    }
+  }
+}

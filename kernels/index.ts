@@ -1,0 +1,2 @@
+// What the WebAssembly module exports.
+export {conv2d} from './conv2d';

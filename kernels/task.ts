@@ -1,0 +1,65 @@
+/**
+ * The task record: what a driver needs to know of one convolution or MatMul, as 32-bit words in the shared heap.
+ *
+ * This file is compiled twice, by AssemblyScript into the kernels and by TypeScript into the runtime that fills the
+ * record, so that both sides agree by construction. Words named `...Bits` hold a float32, all others an int32; pointers
+ * are byte addresses in the heap.
+ */
+export enum Task {
+  /** Input, NHWC float32. */
+  input,
+  /** Output, NHWC float32. */
+  output,
+  /** Packed values: for every kept entry N filters, N innermost, in block-row order. */
+  values,
+  /** For every kept entry its byte offset in a panel or pixel row. Unused by dense kernels. */
+  offsets,
+  /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
+  rowStart,
+  /** outChannels floats, padded with zeros to a multiple of 32. */
+  bias,
+  /** Working memory of the thread, see `scratchBytes` in src/runtime/task.ts. */
+  scratch,
+  /** Which microkernel runs: see `Kernel`. */
+  kernel,
+  /** N: output channels a block. */
+  n,
+  /** K = kh * kw * inChannels: the length of a pixel's im2col row. */
+  k,
+  outChannels,
+  /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
+  macroTile,
+  /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
+  direct,
+  inHeight,
+  inWidth,
+  inChannels,
+  outHeight,
+  outWidth,
+  kernelHeight,
+  kernelWidth,
+  strideHeight,
+  strideWidth,
+  dilationHeight,
+  dilationWidth,
+  padTop,
+  padLeft,
+  /** Clamp of the epilogue; -Infinity and Infinity where there is none. */
+  minBits,
+  maxBits,
+  /** Floats of negative slope: 0 for none, 1 for one slope, outChannels for one a channel. */
+  slopeCount,
+  /** Pointer to the slopes (prelu, leakyrelu). */
+  slopes,
+  /** Number of words. */
+  words,
+}
+
+/** The microkernels by number. A name is a specification: 1xN block, p = pixels of a tile. */
+export enum Kernel {
+  f32_gemm_1x8_p4,
+  f32_spmm_1x8_p4,
+  f32_spmm_1x4_p8,
+  f32_spmm_1x2_p16,
+  f32_spmm_1x1_p32,
+}

@@ -1,0 +1,46 @@
+import type {backend_util, TensorInfo} from '@tensorflow/tfjs-core';
+import type {Epilogue} from '../runtime';
+import type {BlockSparseBackend} from './blockSparseBackend';
+
+/** How a fused activation is computed: in the kernel's epilogue, or by a stock unary kernel on the result. */
+export interface FusedActivation {
+  readonly epilogue: Epilogue;
+  readonly then?: 'Elu' | 'Sigmoid';
+}
+
+const NO_CLAMP = {min: -Infinity, max: Infinity};
+
+/**
+ * @param slopes `preluActivationWeights`: 1 or outChannels values.
+ * @returns null for what stock has no fused kernel for, or slopes of another shape: stock's kernel knows what to say.
+ */
+export function fusedActivation(
+  activation: backend_util.Activation,
+  outChannels: number,
+  slopes: TensorInfo | undefined,
+  leakyreluAlpha: number | undefined,
+  backend: BlockSparseBackend,
+): FusedActivation | null {
+  switch (activation) {
+    case 'linear':
+      return {epilogue: NO_CLAMP};
+    case 'relu':
+      return {epilogue: {min: 0, max: Infinity}};
+    case 'relu6':
+      return {epilogue: {min: 0, max: 6}};
+    case 'leakyrelu':
+      return {epilogue: {...NO_CLAMP, slope: leakyreluAlpha ?? 0}};
+    case 'elu':
+      return {epilogue: NO_CLAMP, then: 'Elu'};
+    case 'sigmoid':
+      return {epilogue: NO_CLAMP, then: 'Sigmoid'};
+    case 'prelu': {
+      if (!slopes || slopes.dtype !== 'float32') return null;
+      const count = slopes.shape.reduce((size, dimension) => size * dimension, 1);
+      if (count !== 1 && count !== outChannels) return null;
+      return {epilogue: {...NO_CLAMP, slope: {address: backend.getMemoryOffset(slopes.dataId), count}}};
+    }
+    default:
+      return null;
+  }
+}

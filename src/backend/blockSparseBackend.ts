@@ -1,0 +1,72 @@
+import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
+import {type backend_util, type DataType} from '@tensorflow/tfjs-core';
+import {Conv2DRunner, TfjsHeap, type KernelModule, type KernelVariant} from '../runtime';
+import {WeightCache} from './weightCache';
+
+/** Uses after which a tensor that a kernel made (a trained variable, say) counts as a weight. */
+const USES_OF_A_WEIGHT = 3;
+
+/**
+ * tfjs's wasm backend with packed weights. Tensors, and every kernel that this package does not replace, are
+ * `BackendWasm`'s own.
+ */
+export class BlockSparseBackend extends BackendWasm {
+  readonly heap: TfjsHeap;
+  readonly weightCache: WeightCache;
+  readonly conv2d: Conv2DRunner;
+  /** Data that came from JavaScript rather than from a kernel: model weights do. */
+  private readonly uploaded = new WeakSet<object>();
+  private readonly uses = new WeakMap<object, number>();
+
+  /**
+   * @param wasm tfjs's module, initialised.
+   * @param heap its memory.
+   * @param kernels our kernels on that memory.
+   */
+  constructor(
+    wasm: BackendWasm['wasm'],
+    heap: TfjsHeap,
+    kernels: KernelModule,
+    readonly variant: KernelVariant,
+    readonly reasons: readonly string[],
+  ) {
+    super(wasm);
+    this.heap = heap;
+    this.weightCache = new WeightCache(heap, variant);
+    this.conv2d = new Conv2DRunner(heap, kernels);
+  }
+
+  /**
+   * Whether a tensor deserves to be packed: it was uploaded, or has been used as a filter before. Kernel outputs that
+   * are used once or twice (attention, a training step's variables) are not worth it.
+   */
+  isWeight(dataId: object): boolean {
+    if (this.uploaded.has(dataId)) return true;
+    const uses = (this.uses.get(dataId) ?? 0) + 1;
+    this.uses.set(dataId, uses);
+    return uses >= USES_OF_A_WEIGHT;
+  }
+
+  override move(
+    dataId: object,
+    values: backend_util.BackendValues | null,
+    shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    super.move(dataId, values as backend_util.BackendValues, shape, dtype, refCount);
+    if (values != null) this.uploaded.add(dataId);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    const released = super.disposeData(dataId, force);
+    if (released) this.weightCache.release(dataId);
+    return released;
+  }
+
+  override dispose(): void {
+    this.weightCache.dispose();
+    this.conv2d.dispose();
+    super.dispose();
+  }
+}

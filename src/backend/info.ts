@@ -1,0 +1,36 @@
+import {activeBackend} from './register';
+
+/** What the running backend is and why. */
+export interface BackendInfo {
+  /** Kernel build: with fused multiply-adds ('relaxed') or without. */
+  readonly variant: 'relaxed' | 'simd128';
+  readonly threads: number;
+  /** Why this variant and this number of threads. */
+  readonly reasons: readonly string[];
+  /** Weight tensors that hold a packed form. */
+  readonly packedFilters: number;
+  /** Bytes that packed weights hold in the heap, beside the tensors themselves. */
+  readonly packedBytes: number;
+  /** Bytes of working memory. */
+  readonly scratchBytes: number;
+}
+
+/**
+ * Facts about the running backend.
+ *
+ * @throws Error before the first `tf.setBackend('blocksparse-1xn')`.
+ */
+export function backendInfo(): BackendInfo {
+  const backend = activeBackend();
+  if (!backend) {
+    throw new Error("backendInfo: the backend has not started; call await tf.setBackend('blocksparse-1xn') first");
+  }
+  return {
+    variant: backend.variant,
+    threads: 1,
+    reasons: backend.reasons,
+    packedFilters: backend.weightCache.size,
+    packedBytes: backend.weightCache.bytes,
+    scratchBytes: backend.conv2d.bytes,
+  };
+}

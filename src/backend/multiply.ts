@@ -1,0 +1,76 @@
+import type {TensorInfo} from '@tensorflow/tfjs-core';
+import type {FilterShape} from '../packed';
+import {macroTile} from '../plan';
+import type {Conv2DGeometry} from '../runtime';
+import type {FusedActivation} from './activation';
+import type {BlockSparseBackend} from './blockSparseBackend';
+import {options} from './config';
+import {replaceByStockUnary} from './stockKernel';
+import type {WeightSource} from './weightCache';
+
+/** A convolution or MatMul whose arguments have been checked. */
+export interface Product {
+  readonly x: TensorInfo;
+  readonly filter: TensorInfo;
+  readonly filterShape: FilterShape;
+  /** The filter tensor holds `[outChannels, K]`. */
+  readonly transposed?: boolean;
+  /** outChannels floats. */
+  readonly bias?: TensorInfo;
+  readonly geometry: Conv2DGeometry;
+  readonly outShape: number[];
+  readonly activation: FusedActivation;
+}
+
+/**
+ * Runs a product on our kernels: the one way from tfjs kernels into the runtime.
+ *
+ * @returns null where the layer is better off on stock's kernel, or has nothing to compute.
+ */
+export function multiply(backend: BlockSparseBackend, product: Product): TensorInfo | null {
+  const {x, filter, bias, geometry, filterShape} = product;
+  const outputPixels = geometry.batch * geometry.outHeight * geometry.outWidth;
+  const outChannels = filterShape.outChannels;
+  if (outputPixels * outChannels * filterShape.inChannels === 0) return null;
+  if (options().path === 'auto' && !backend.isWeight(filter.dataId)) return null;
+  const source: WeightSource = {
+    dataId: filter.dataId,
+    shape: filterShape,
+    transposed: product.transposed ?? false,
+    read: () => backend.typedArrayFromHeap(filter) as Float32Array,
+  };
+  const path = backend.weightCache.path(source, outputPixels);
+  if (path.kind === 'stock') return null;
+  const weights = backend.weightCache.weights(source, path);
+  const out = backend.makeOutput(product.outShape, 'float32');
+  backend.conv2d.run({
+    input: backend.getMemoryOffset(x.dataId),
+    output: backend.getMemoryOffset(out.dataId),
+    weights,
+    bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
+    geometry,
+    epilogue: product.activation.epilogue,
+    macroTile: macroTile(weights.k, outChannels),
+  });
+  return product.activation.then ? replaceByStockUnary(product.activation.then, out, backend) : out;
+}
+
+/** The convolution that a MatMul `[rows, k] x [k, m]` is: a 1x1 convolution over `rows` pixels. */
+export function matMulGeometry(rows: number, k: number): Conv2DGeometry {
+  return {
+    batch: 1,
+    inHeight: rows,
+    inWidth: 1,
+    inChannels: k,
+    outHeight: rows,
+    outWidth: 1,
+    kernelHeight: 1,
+    kernelWidth: 1,
+    strideHeight: 1,
+    strideWidth: 1,
+    dilationHeight: 1,
+    dilationWidth: 1,
+    padTop: 0,
+    padLeft: 0,
+  };
+}

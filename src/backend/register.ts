@@ -1,0 +1,97 @@
+import {type BackendWasm, version_wasm} from '@tensorflow/tfjs-backend-wasm';
+import {
+  copyRegisteredKernels,
+  env,
+  findBackendFactory,
+  type KernelConfig,
+  registerBackend,
+  registerKernel,
+  unregisterKernel,
+  version_core,
+} from '@tensorflow/tfjs-core';
+import {chooseVariant, type EmscriptenHeap, instantiateKernels, TfjsHeap} from '../runtime';
+import {BlockSparseBackend} from './blockSparseBackend';
+import {options} from './config';
+import {batchMatMulConfig} from './kernels/batchMatMul';
+import {conv2DConfig} from './kernels/conv2d';
+import {fusedConv2DConfig} from './kernels/fusedConv2d';
+import {fusedMatMulConfig} from './kernels/fusedMatMul';
+
+/** The name that `tf.setBackend` takes. */
+export const BACKEND_NAME = 'blocksparse-1xn';
+
+/** Below every stock backend (cpu has 1, wasm 2): importing this package never changes a page's default. */
+const PRIORITY = 0;
+
+const THREADS_FLAG = 'WASM_HAS_MULTITHREAD_SUPPORT';
+
+const kernels: readonly KernelConfig[] = [batchMatMulConfig, conv2DConfig, fusedConv2DConfig, fusedMatMulConfig];
+
+let active: BlockSparseBackend | null = null;
+
+/** The backend that tfjs last started, or null before the first `tf.setBackend` and after `tf.removeBackend`. */
+export function activeBackend(): BlockSparseBackend | null {
+  return active?.wasm ? active : null;
+}
+
+/**
+ * Registers the backend and its kernels; a second call (two copies of this package in a page) does nothing.
+ *
+ * @throws Error if tfjs-backend-wasm is not there or is of a version that this package does not know.
+ */
+export function registerBlockSparseBackend(): void {
+  if (findBackendFactory(BACKEND_NAME)) return;
+  checkVersions();
+  copyRegisteredKernels('wasm', BACKEND_NAME);
+  for (const kernel of kernels) {
+    unregisterKernel(kernel.kernelName, BACKEND_NAME);
+    registerKernel(kernel);
+  }
+  registerBackend(BACKEND_NAME, createBackend, PRIORITY);
+}
+
+async function createBackend(): Promise<BlockSparseBackend> {
+  const {variant, reason} = chooseVariant(options().variant);
+  if (!(await env().getAsync('WASM_HAS_SIMD_SUPPORT'))) {
+    throw new Error(
+      "blocksparse-1xn needs tfjs's SIMD build, but the flag WASM_HAS_SIMD_SUPPORT is false. Do not set it to false.",
+    );
+  }
+  const {wasm} = await stockBackend();
+  const heap = TfjsHeap.of(wasm as unknown as EmscriptenHeap);
+  const module = await instantiateKernels(variant, heap.memory);
+  active = new BlockSparseBackend(wasm, heap, module, variant, [reason, 'one thread: this version has no others']);
+  return active;
+}
+
+/**
+ * A fresh stock backend on the single-threaded SIMD build. Its threaded build has a shared memory, which our kernels do
+ * not take yet, and threads of its own.
+ */
+async function stockBackend(): Promise<BackendWasm> {
+  const factory = findBackendFactory('wasm');
+  if (!factory) throw new Error("blocksparse-1xn: the stock 'wasm' backend is not registered; import '@tensorflow/tfjs-backend-wasm'");
+  const threads = await env().getAsync(THREADS_FLAG);
+  env().set(THREADS_FLAG, false);
+  try {
+    return (await factory()) as BackendWasm;
+  } finally {
+    env().set(THREADS_FLAG, threads);
+  }
+}
+
+function checkVersions(): void {
+  for (const [name, version] of [
+    ['@tensorflow/tfjs-core', version_core],
+    ['@tensorflow/tfjs-backend-wasm', version_wasm],
+  ]) {
+    if (!/^4\.22\./.test(version)) {
+      throw new Error(
+        `blocksparse-1xn relies on internals of tfjs 4.22, but ${name} is ${version}. Install ${name}@4.22.0.`,
+      );
+    }
+  }
+  if (!findBackendFactory('wasm')) {
+    throw new Error("blocksparse-1xn: importing '@tensorflow/tfjs-backend-wasm' did not register 'wasm': two copies of tfjs-core?");
+  }
+}

@@ -1,0 +1,75 @@
+/** What we use of tfjs's Emscripten module. Undocumented, therefore checked by `TfjsHeap.of`. */
+export interface EmscriptenHeap {
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+  /** The SIMD build exports its memory here. */
+  asm?: {memory?: WebAssembly.Memory};
+  /** The threaded build imports a shared memory and keeps it here. */
+  wasmMemory?: WebAssembly.Memory;
+}
+
+/** Alignment of every allocation: a cache line, so that no vector straddles two. */
+const ALIGNMENT = 64;
+
+/**
+ * The heap that tfjs's tensors live in, shared with our kernels. Views are made at each call and must not be kept: any
+ * allocation, tfjs's own included, can grow the memory and detach them.
+ */
+export class TfjsHeap {
+  /** Address that malloc gave, by the aligned address that we handed out. */
+  private readonly blocks = new Map<number, number>();
+
+  private constructor(
+    private readonly module: EmscriptenHeap,
+    readonly memory: WebAssembly.Memory,
+  ) {}
+
+  /**
+   * @param module tfjs's WebAssembly module (`backend.wasm`).
+   * @throws Error naming what is missing if tfjs's internals are not those of 4.22.
+   */
+  static of(module: EmscriptenHeap): TfjsHeap {
+    const memory = module.wasmMemory ?? module.asm?.memory;
+    const missing = [
+      memory instanceof WebAssembly.Memory ? '' : 'its WebAssembly memory',
+      typeof module._malloc === 'function' ? '' : '_malloc',
+      typeof module._free === 'function' ? '' : '_free',
+    ].filter(Boolean);
+    if (!memory || missing.length) {
+      throw new Error(
+        `blocksparse-1xn: @tensorflow/tfjs-backend-wasm does not expose ${missing.join(', ')}. ` +
+          'This package works with 4.22: npm install @tensorflow/tfjs-backend-wasm@4.22.0',
+      );
+    }
+    return new TfjsHeap(module, memory);
+  }
+
+  /**
+   * Allocates bytes at a cache line's start. May grow the memory: views made before are dead.
+   *
+   * @throws Error if the heap is exhausted.
+   */
+  allocate(bytes: number): number {
+    const block = this.module._malloc(bytes + ALIGNMENT) >>> 0;
+    if (block === 0) throw new Error(`blocksparse-1xn: out of WebAssembly memory, ${bytes} more bytes were asked for`);
+    const address = Math.ceil(block / ALIGNMENT) * ALIGNMENT;
+    this.blocks.set(address, block);
+    return address;
+  }
+
+  /** Frees what `allocate` gave. */
+  free(address: number): void {
+    const block = this.blocks.get(address);
+    if (block === undefined) throw new Error(`blocksparse-1xn: ${address} was not allocated here`);
+    this.blocks.delete(address);
+    this.module._free(block);
+  }
+
+  floats(address: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, address, length);
+  }
+
+  ints(address: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, address, length);
+  }
+}
