@@ -1,7 +1,10 @@
 // The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
 // finishes with the activations that a clamp cannot express.
+import {f32_gemm_1x8_p1, f32_spmm_1x8_p1} from './f32_1x8_p1';
 import {f32_gemm_1x8_p4} from './f32_gemm_1x8_p4';
+import {f32_gemm_1x8_p6} from './f32_gemm_1x8_p6';
 import {f32_spmm_1x8_p4} from './f32_spmm_1x8_p4';
+import {f32_spmm_1x8_p6} from './f32_spmm_1x8_p6';
 import {f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8} from './f32_spmm_panel';
 import {im2col} from './im2col';
 import {applySlopes} from './slopes';
@@ -36,8 +39,8 @@ export function conv2d(task: usize, begin: i32, end: i32): void {
       panels = scratch + <usize>macroTile * rowBytes;
       im2col(task, first, pixels, rows);
     }
-    if (kernel == Kernel.f32_gemm_1x8_p4) denseRows(task, rows, pixels, out);
-    else if (kernel == Kernel.f32_spmm_1x8_p4) sparseRows(task, rows, pixels, out);
+    if (kernel <= Kernel.f32_gemm_1x8_p6) denseRows(task, kernel, rows, pixels, out);
+    else if (kernel <= Kernel.f32_spmm_1x8_p6) sparseRows(task, kernel, rows, pixels, out);
     else if (kernel == Kernel.f32_spmm_1x4_p8) panelRows(task, 8, 4, rows, pixels, panels, out);
     else if (kernel == Kernel.f32_spmm_1x2_p16) panelRows(task, 16, 2, rows, pixels, panels, out);
     else panelRows(task, 32, 1, rows, pixels, panels, out);
@@ -49,7 +52,7 @@ export function conv2d(task: usize, begin: i32, end: i32): void {
   }
 }
 
-function denseRows(task: usize, rows: usize, pixels: i32, out: usize): void {
+function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usize): void {
   const k = load<i32>(task, Task.k << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
@@ -57,15 +60,21 @@ function denseRows(task: usize, rows: usize, pixels: i32, out: usize): void {
   const bias = <usize>load<i32>(task, Task.bias << 2);
   for (let c = 0; c < outChannels; c += 8) {
     const at = <usize>c << 2;
-    f32_gemm_1x8_p4(
-      rows, <usize>k << 2, pixels, k, values, bias + at, out + at, <usize>outChannels << 2, outChannels - c, low, high,
-    );
+    const outBytes = <usize>outChannels << 2;
+    const left = outChannels - c;
+    if (kernel == Kernel.f32_gemm_1x8_p6) {
+      f32_gemm_1x8_p6(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+    } else if (kernel == Kernel.f32_gemm_1x8_p4) {
+      f32_gemm_1x8_p4(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+    } else {
+      f32_gemm_1x8_p1(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+    }
     values += <usize>k << 5;
   }
 }
 
-function sparseRows(task: usize, rows: usize, pixels: i32, out: usize): void {
-  const k = load<i32>(task, Task.k << 2);
+function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usize): void {
+  const rowBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   const n = load<i32>(task, Task.n << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
@@ -78,11 +87,17 @@ function sparseRows(task: usize, rows: usize, pixels: i32, out: usize): void {
     const begin = <usize>load<i32>(rowStart), end = <usize>load<i32>(rowStart, 4);
     for (let part = 0; part < n && c < outChannels; part += 8, c += 8) {
       const at = <usize>c << 2;
-      f32_spmm_1x8_p4(
-        rows, <usize>k << 2, pixels, offsets + (begin << 2), offsets + (end << 2),
-        values + begin * valueBytes + (<usize>part << 2), valueBytes,
-        bias + at, out + at, <usize>outChannels << 2, outChannels - c, low, high,
-      );
+      const o = offsets + (begin << 2), oEnd = offsets + (end << 2);
+      const w = values + begin * valueBytes + (<usize>part << 2);
+      const outBytes = <usize>outChannels << 2;
+      const left = outChannels - c;
+      if (kernel == Kernel.f32_spmm_1x8_p6) {
+        f32_spmm_1x8_p6(rows, rowBytes, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
+      } else if (kernel == Kernel.f32_spmm_1x8_p4) {
+        f32_spmm_1x8_p4(rows, rowBytes, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
+      } else {
+        f32_spmm_1x8_p1(rows, rowBytes, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
+      }
     }
   }
 }

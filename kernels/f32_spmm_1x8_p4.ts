@@ -2,12 +2,14 @@ import {clamp, fma, store8} from './simd';
 
 /**
  * Sparse: 8 of the N output channels of one block row over `pixels` pixel rows, 4 at a time: 8 accumulators, 2 weight
- * vectors, pixel splats at the kept columns. N = 16 and 32 run as N / 8 passes over the same columns.
+ * vectors, pixel splats at the kept columns. N = 16 and 32 run as N / 8 passes over the same columns. Pixels beyond the
+ * last repeat it, so that they compute and store the same values once more.
  *
  * @param rows first pixel row, rows are `rowBytes` apart
  * @param offsets first of the block row's kept entries: byte offsets into a pixel row
  * @param offsetsEnd one past the last
  * @param values the 8 floats of the first entry; entries are `valueBytes` = 4N apart
+ * @param out first output pixel, at this block row's first channel; pixels are `outBytes` apart
  * @param channels valid output channels, 1 to 8
  */
 export function f32_spmm_1x8_p4(

@@ -55,10 +55,17 @@ export enum Task {
   words,
 }
 
-/** The microkernels by number. A name is a specification: 1xN block, p = pixels of a tile. */
+/**
+ * The microkernels by number. A name is a specification: type, gemm (dense) or spmm (sparse), 1xN block, p = pixels of a
+ * tile. Those of 1x8 read pixel rows and serve N = 16 and 32 too; the others read panels.
+ */
 export enum Kernel {
+  f32_gemm_1x8_p1,
   f32_gemm_1x8_p4,
+  f32_gemm_1x8_p6,
+  f32_spmm_1x8_p1,
   f32_spmm_1x8_p4,
+  f32_spmm_1x8_p6,
   f32_spmm_1x4_p8,
   f32_spmm_1x2_p16,
   f32_spmm_1x1_p32,

@@ -33,7 +33,7 @@ export class BlockSparseBackend extends BackendWasm {
     super(wasm);
     this.heap = heap;
     this.weightCache = new WeightCache(heap, variant);
-    this.conv2d = new Conv2DRunner(heap, kernels);
+    this.conv2d = new Conv2DRunner(heap, kernels, variant);
   }
 
   /**

@@ -1,7 +1,9 @@
 import {Task} from '../../kernels/task';
+import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import type {KernelModule} from './kernelModule';
-import {KERNEL_TILES, readsPanels, type HeapWeights} from './packedWeights';
+import {KERNEL_TILES, microkernel, panelTile} from './microkernels';
+import type {HeapWeights} from './packedWeights';
 
 /** Geometry of a convolution; a MatMul is a 1x1 convolution over an image of `rows` x 1 pixels. Lengths in pixels. */
 export interface Conv2DGeometry {
@@ -57,6 +59,7 @@ export class Conv2DRunner {
   constructor(
     private readonly heap: TfjsHeap,
     private readonly kernels: KernelModule,
+    private readonly variant: KernelVariant,
   ) {}
 
   /** Bytes of working memory held. */
@@ -68,12 +71,13 @@ export class Conv2DRunner {
   run(call: Conv2DCall): void {
     const {geometry: g, weights: w} = call;
     const pixels = g.batch * g.outHeight * g.outWidth;
-    const tile = KERNEL_TILES[w.kernel];
+    const kernel = microkernel(w.layout, pixels, this.variant);
+    const tile = KERNEL_TILES[kernel];
     const macroTile = Math.ceil(Math.min(call.macroTile, pixels) / tile) * tile;
     const direct = isDirect(g);
     const rowBytes = macroTile * w.k * 4;
     const biasBytes = align(w.outChannels * 4 + 128);
-    const copies = (direct ? 0 : 1) + (readsPanels(w.kernel) ? 1 : 0);
+    const copies = (direct ? 0 : 1) + (panelTile(w.layout) ? 1 : 0);
     this.reserve(RECORD_BYTES + biasBytes + copies * rowBytes + PLANES_BYTES);
 
     const biasAddress = this.arena + RECORD_BYTES;
@@ -88,7 +92,7 @@ export class Conv2DRunner {
     record[Task.rowStart] = w.rowStart;
     record[Task.bias] = biasAddress;
     record[Task.scratch] = biasAddress + biasBytes;
-    record[Task.kernel] = w.kernel;
+    record[Task.kernel] = kernel;
     record[Task.n] = w.n;
     record[Task.k] = w.k;
     record[Task.outChannels] = w.outChannels;

@@ -1,24 +1,13 @@
-import {Kernel} from '../../kernels/task';
 import type {PackedFilter} from '../packed';
 import type {TfjsHeap} from './heap';
+import {panelTile} from './microkernels';
 
-/** Tile of pixels that each microkernel computes at once. */
-export const KERNEL_TILES: Readonly<Record<Kernel, number>> = {
-  [Kernel.f32_gemm_1x8_p4]: 4,
-  [Kernel.f32_spmm_1x8_p4]: 4,
-  [Kernel.f32_spmm_1x4_p8]: 8,
-  [Kernel.f32_spmm_1x2_p16]: 16,
-  [Kernel.f32_spmm_1x1_p32]: 32,
-};
-
-/** Whether a microkernel reads panels [K][tile] (its vectors run along pixels) rather than pixel rows. */
-export function readsPanels(kernel: Kernel): boolean {
-  return kernel >= Kernel.f32_spmm_1x4_p8;
-}
+/** How weights lie in the heap, which decides the kernels that can walk them. */
+export type WeightLayout = 'dense' | 'rows' | 'panel4' | 'panel2' | 'panel1';
 
 /** Weights in the heap, in the form that a microkernel walks. */
 export interface HeapWeights {
-  readonly kernel: Kernel;
+  readonly layout: WeightLayout;
   readonly n: number;
   readonly k: number;
   readonly outChannels: number;
@@ -37,8 +26,8 @@ export interface HeapWeights {
  */
 export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boolean): HeapWeights {
   const {n, values, columns, rowStart, inChannels: k, outChannels} = packed;
-  const kernel = dense ? Kernel.f32_gemm_1x8_p4 : sparseKernel(n);
-  const columnBytes = readsPanels(kernel) ? KERNEL_TILES[kernel] * 4 : 4;
+  const layout = dense ? 'dense' : sparseLayout(n);
+  const columnBytes = 4 * (panelTile(layout) || 1);
   const blocks = columns.length;
   const index = dense ? 0 : blocks + rowStart.length;
   const bytes = (values.length + index) * 4;
@@ -51,7 +40,7 @@ export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boole
     for (let i = 0; i < blocks; i++) target[i] = columns[i] * columnBytes;
     target.set(rowStart, blocks);
   }
-  return {kernel, n, k, outChannels, values: address, offsets, rowStart: offsets + blocks * 4, bytes};
+  return {layout, n, k, outChannels, values: address, offsets, rowStart: offsets + blocks * 4, bytes};
 }
 
 /** Frees what `uploadWeights` allocated. */
@@ -59,9 +48,8 @@ export function freeWeights(heap: TfjsHeap, weights: HeapWeights): void {
   heap.free(weights.values);
 }
 
-function sparseKernel(n: number): Kernel {
-  if (n === 1) return Kernel.f32_spmm_1x1_p32;
-  if (n === 2) return Kernel.f32_spmm_1x2_p16;
-  if (n === 4) return Kernel.f32_spmm_1x4_p8;
-  return Kernel.f32_spmm_1x8_p4;
+function sparseLayout(n: number): WeightLayout {
+  if (n === 1) return 'panel1';
+  if (n === 2) return 'panel2';
+  return n === 4 ? 'panel4' : 'rows';
 }
