@@ -24,7 +24,7 @@ await import('@tensorflow/tfjs-backend-wasm');
 const {configure, backendInfo} = await import('../dist/index.mjs');
 
 const OURS = 'blocksparse-1xn';
-const PATHS = [{kind: 'dense'}, ...[1, 2, 4, 8, 16].map((n) => ({kind: 'packed', n}))];
+const PATHS = [{kind: 'dense'}, ...[1, 2, 4, 8, 16, 32].map((n) => ({kind: 'packed', n}))];
 const label = (path) => (path.kind === 'packed' ? `1x${path.n}` : path.kind);
 const shapes = JSON.parse(readFileSync(new URL('../kernels/shapes.json', import.meta.url))).bench.filter((shape) =>
   shape.name.includes(flags.filter),
@@ -69,11 +69,9 @@ async function measure(shape) {
     dimRoundingMode: undefined,
     activation: 'relu6',
   };
-  const make = (backend, n, share) => {
-    const x = tf.randomUniform([shape.batch, height, width, shape.cin], -1, 1, 'float32', 1).arraySync();
-    void backend;
+  const make = (n, share) => {
     return {
-      x: tf.tensor4d(x),
+      x: tf.randomUniform([shape.batch, height, width, shape.cin], -1, 1),
       filter: tf.tensor4d(blocks([...shape.k, shape.cin, shape.cout], n, share), [...shape.k, shape.cin, shape.cout]),
       bias: tf.zeros([shape.cout]),
     };
@@ -82,10 +80,10 @@ async function measure(shape) {
   await tf.setBackend(OURS);
   for (const path of PATHS) {
     const share = path.kind === 'dense' ? 1 : density;
-    engines[label(path)] = {path, share, inputs: make(ours, path.n ?? 1, share), backend: ours, ms: Infinity};
+    engines[label(path)] = {path, share, inputs: make(path.n ?? 1, share), backend: ours, ms: Infinity};
   }
   await tf.setBackend('wasm');
-  engines.stock = {share: 1, inputs: make(stock, 1, 1), backend: stock, ms: Infinity};
+  engines.stock = {share: 1, inputs: make(1, 1), backend: stock, ms: Infinity};
   const kernel = (backend) => tf.getKernel('FusedConv2D', backend).kernelFunc;
   const kernels = new Map([
     [ours, kernel(OURS)],
@@ -112,7 +110,14 @@ async function measure(shape) {
     tf.dispose(engine.inputs);
     for (const key of ['inputs', 'backend']) delete engine[key];
   }
-  return {shape: shape.name, engines};
+  return {
+    name: shape.name,
+    pixels,
+    k: flops / 2 / pixels / shape.cout,
+    cout: shape.cout,
+    direct: shape.k[0] * shape.k[1] === 1,
+    engines,
+  };
 }
 
 /** Random weights of which whole 1xN blocks are zero. */

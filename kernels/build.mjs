@@ -41,7 +41,19 @@ async function compile({name, features, shared}) {
   let binary;
   const memory = shared ? ['--sharedMemory', '--maximumMemory', '65536'] : [];
   const {error, stderr} = await asc.main(
-    [join(here, 'index.ts'), '-O3', '--runtime', 'stub', '--noAssert', '--importMemory', '--enable', features, ...memory, '-o', 'kernels.wasm'],
+    [
+      join(here, 'index.ts'),
+      '-O3',
+      '--runtime',
+      'stub',
+      '--noAssert',
+      '--importMemory',
+      '--enable',
+      features,
+      ...memory,
+      '-o',
+      'kernels.wasm',
+    ],
     {
       readFile: (path, base) => {
         try {

@@ -1,5 +1,30 @@
-import {registerBlockSparseBackend} from './backend';
+/**
+ * TensorFlow.js on 1xN block-sparse and dense WebAssembly kernels. Importing this module registers the backend
+ * `blocksparse-1xn` and lets graph models that are loaded while it is active pass through a lossless clean-up.
+ */
+import {getBackend} from '@tensorflow/tfjs-core';
+import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
+import {cleanUpGraph, installLoadHook, setRewriter} from './graph';
 
 registerBlockSparseBackend();
+installLoadHook();
+setRewriter('cleanup', {
+  applies: () => getBackend() === BACKEND_NAME && options().rewrite,
+  rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
+});
 
 export {backendInfo, BlockSparseBackend, configure, type BackendInfo, type BlockSparseOptions} from './backend';
+export {
+  inspectModel,
+  pruneGraphModel,
+  pruneOnLoad,
+  type InspectOptions,
+  type LayerDescription,
+  type LayerInspection,
+  type LayerReport,
+  type ModelInspection,
+  type PruneOnLoadOptions,
+  type PruneOptions,
+  type PruneReport,
+  type PruneResult,
+} from './graph';

@@ -37,7 +37,8 @@ export function configure(changes: BlockSparseOptions): void {
   for (const [name, value] of Object.entries(changes)) {
     const check = checks[name as keyof BlockSparseOptions];
     if (!check) throw new Error(`configure: unknown option '${name}'; known are ${Object.keys(checks).join(', ')}`);
-    if (!check.accepts(value)) throw new Error(`configure: ${name} is ${JSON.stringify(value)}; ${check.expected} expected`);
+    if (!check.accepts(value))
+      throw new Error(`configure: ${name} is ${JSON.stringify(value)}; ${check.expected} expected`);
   }
   Object.assign(current, changes);
 }

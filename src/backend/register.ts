@@ -70,7 +70,10 @@ async function createBackend(): Promise<BlockSparseBackend> {
  */
 async function stockBackend(): Promise<BackendWasm> {
   const factory = findBackendFactory('wasm');
-  if (!factory) throw new Error("blocksparse-1xn: the stock 'wasm' backend is not registered; import '@tensorflow/tfjs-backend-wasm'");
+  if (!factory)
+    throw new Error(
+      "blocksparse-1xn: the stock 'wasm' backend is not registered; import '@tensorflow/tfjs-backend-wasm'",
+    );
   const threads = await env().getAsync(THREADS_FLAG);
   env().set(THREADS_FLAG, false);
   try {
@@ -92,6 +95,8 @@ function checkVersions(): void {
     }
   }
   if (!findBackendFactory('wasm')) {
-    throw new Error("blocksparse-1xn: importing '@tensorflow/tfjs-backend-wasm' did not register 'wasm': two copies of tfjs-core?");
+    throw new Error(
+      "blocksparse-1xn: importing '@tensorflow/tfjs-backend-wasm' did not register 'wasm': two copies of tfjs-core?",
+    );
   }
 }

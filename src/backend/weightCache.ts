@@ -115,6 +115,7 @@ function rows({shape, transposed, read}: WeightSource): Float32Array {
   if (!transposed) return values;
   const k = shape.kh * shape.kw * shape.inChannels;
   const result = new Float32Array(values.length);
-  for (let o = 0, i = 0; o < shape.outChannels; o++) for (let c = 0; c < k; c++, i++) result[c * shape.outChannels + o] = values[i];
+  for (let o = 0, i = 0; o < shape.outChannels; o++)
+    for (let c = 0; c < k; c++, i++) result[c * shape.outChannels + o] = values[i];
   return result;
 }

@@ -49,7 +49,9 @@ export function packFilter(
   const rows = blockRows(shape, n);
   const taps = kh * kw;
   if (keep.length !== rows * inChannels) {
-    throw new RangeError(`packFilter: the mask has ${keep.length} entries, ${rows} block rows x ${inChannels} expected`);
+    throw new RangeError(
+      `packFilter: the mask has ${keep.length} entries, ${rows} block rows x ${inChannels} expected`,
+    );
   }
   const rowStart = new Int32Array(rows + 1);
   for (let r = 0; r < rows; r++) {
@@ -104,11 +106,15 @@ export function unpackFilter(packed: PackedFilter): Float32Array {
 function checkFilter(weights: Float32Array, shape: FilterShape, n: BlockSize): void {
   const {kh, kw, inChannels, outChannels} = shape;
   for (const [name, value] of Object.entries({kh, kw, inChannels, outChannels})) {
-    if (!Number.isInteger(value) || value < 1) throw new RangeError(`packed filter: ${name} is ${value}, an integer >= 1 expected`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new RangeError(`packed filter: ${name} is ${value}, an integer >= 1 expected`);
   }
-  if (!BLOCK_SIZES.includes(n)) throw new RangeError(`packed filter: n is ${n}, one of ${BLOCK_SIZES.join(', ')} expected`);
+  if (!BLOCK_SIZES.includes(n))
+    throw new RangeError(`packed filter: n is ${n}, one of ${BLOCK_SIZES.join(', ')} expected`);
   const size = kh * kw * inChannels * outChannels;
   if (weights.length !== size) {
-    throw new RangeError(`packed filter: ${weights.length} weights, but ${kh} x ${kw} x ${inChannels} x ${outChannels} = ${size}`);
+    throw new RangeError(
+      `packed filter: ${weights.length} weights, but ${kh} x ${kw} x ${inChannels} x ${outChannels} = ${size}`,
+    );
   }
 }

@@ -1,4 +1,5 @@
 import {BLOCK_SIZES, type BlockSize, type BlockStatistics, type FilterShape} from '../packed';
+import {COST_CONSTANTS, type KernelCost, type PathName} from './costConstants';
 
 /** Which kernel variant runs: with fused multiply-adds (relaxed SIMD) or without. */
 export type Variant = 'relaxed' | 'simd128';
@@ -12,9 +13,7 @@ export interface LayerGeometry {
 
 /** How a layer runs: tfjs's own kernel, our dense kernel, or the 1xN kernel on packed weights. */
 export type LayerPath =
-  | {readonly kind: 'stock'}
-  | {readonly kind: 'dense'}
-  | {readonly kind: 'packed'; readonly n: BlockSize};
+  {readonly kind: 'stock'} | {readonly kind: 'dense'} | {readonly kind: 'packed'; readonly n: BlockSize};
 
 /** A path and the time the model expects of it on the reference core. */
 export interface PathCandidate {
@@ -27,14 +26,89 @@ export interface PathChoice extends PathCandidate {
   readonly candidates: readonly PathCandidate[];
 }
 
+/** A path's work in the units that `KernelCost` prices. */
+export interface Work {
+  /** Tiles of pixels. */
+  readonly tiles: number;
+  /** Kept entries of the weight matrix: all of K x block rows where dense. */
+  readonly entries: number;
+  /** Block rows; N = 16 and 32 count each pass of 8 channels. */
+  readonly rows: number;
+  /** K = kh * kw * inChannels. */
+  readonly k: number;
+  /** Values copied by im2col: pixels x K, 0 where the input serves as it lies. */
+  readonly copied: number;
+  /** How much of a panel lies beyond the level-1 cache, 0 to 1. */
+  readonly overflow: number;
+}
+
+/** Pixels of a tile by path; six of them need fused multiply-adds (see runtime/microkernels.ts). */
+const TILES: Readonly<Record<Exclude<PathName, 'stock'>, {readonly relaxed: number; readonly simd128: number}>> = {
+  dense: {relaxed: 6, simd128: 4},
+  '1x8': {relaxed: 6, simd128: 4},
+  '1x4': {relaxed: 8, simd128: 8},
+  '1x2': {relaxed: 16, simd128: 16},
+  '1x1': {relaxed: 32, simd128: 32},
+};
+
+const LEVEL_1_BYTES = 32 * 1024;
+
+/**
+ * The work of a path.
+ *
+ * @param entries kept entries 1 x N of the matrix [K, outChannels]; ignored where dense.
+ */
+export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number, variant: Variant): Work {
+  const {kh, kw, inChannels, outChannels} = layer.filter;
+  const k = kh * kw * inChannels;
+  const pixels = layer.outputPixels;
+  const copied = kh * kw === 1 ? 0 : pixels * k;
+  if (path.kind === 'stock')
+    return {tiles: pixels, entries: outChannels * k, rows: outChannels, k, copied, overflow: 0};
+  const n = path.kind === 'dense' ? 8 : path.n;
+  const blockRows = Math.ceil(outChannels / n);
+  // N = 16 and 32 run in passes of 8 channels; a ragged last row needs fewer.
+  const rows = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
+  const tile = TILES[pathName(path)][variant];
+  // Few pixels run on kernels of one or four: less than a whole tile's time.
+  const tiles = n < 8 || pixels > 4 ? Math.ceil(pixels / tile) : (pixels <= 2 ? pixels * 2 : 4) / tile;
+  return {
+    tiles,
+    entries: path.kind === 'dense' ? k * rows : (entries * rows) / blockRows,
+    rows,
+    k,
+    copied,
+    overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (k * tile * 4)) : 0,
+  };
+}
+
+/** Milliseconds that work takes at given prices. */
+export function expectedMs(work: Work, cost: KernelCost): number {
+  const perTile =
+    work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row + work.k * cost.column;
+  return (cost.call + work.tiles * perTile + work.copied * cost.copy + work.k * work.rows * cost.weight) / 1e6;
+}
+
+/** The row of constants that prices a path. */
+export function pathName(path: Exclude<LayerPath, {kind: 'stock'}>): Exclude<PathName, 'stock'>;
+export function pathName(path: LayerPath): PathName;
+export function pathName(path: LayerPath): PathName {
+  if (path.kind !== 'packed') return path.kind;
+  return path.n >= 8 ? '1x8' : (`1x${path.n}` as PathName);
+}
+
 /** Chooses how a layer runs: the one place where that is decided. */
 export function choosePath(layer: LayerGeometry, statistics: BlockStatistics, variant: Variant): PathChoice {
-  void variant;
-  const {kh, kw} = layer.filter;
-  const candidates: PathCandidate[] = BLOCK_SIZES.map((n) => ({
-    path: {kind: 'packed', n},
-    expectedMs: (statistics.kept[n] * n * kh * kw * layer.outputPixels) / 15e6,
-  }));
+  const paths: LayerPath[] = [
+    {kind: 'stock'},
+    {kind: 'dense'},
+    ...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const),
+  ];
+  const candidates = paths.map((path) => {
+    const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
+    const work = pathWork(layer, path, entries, variant);
+    return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path)])};
+  });
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
   return {...candidates[0], candidates};
 }

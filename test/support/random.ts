@@ -20,7 +20,13 @@ export function randomFloats(length: number, random: () => number): Float32Array
  *
  * @param density share of blocks that stay.
  */
-export function blockSparseFloats(k: number, outChannels: number, n: number, density: number, random: () => number): Float32Array {
+export function blockSparseFloats(
+  k: number,
+  outChannels: number,
+  n: number,
+  density: number,
+  random: () => number,
+): Float32Array {
   const weights = randomFloats(k * outChannels, random);
   for (let first = 0; first < outChannels; first += n) {
     for (let c = 0; c < k; c++) {

@@ -10,8 +10,6 @@ export const conv2DConfig: KernelConfig = {
   setupFunc: stockSetup(Conv2D),
   kernelFunc: (args) => {
     const {inputs, attrs, backend} = args as KernelArgs & {backend: BlockSparseBackend};
-    return (
-      convolve(backend, inputs as unknown as ConvInputs, attrs as unknown as ConvAttrs) ?? runStock(Conv2D, args)
-    );
+    return convolve(backend, inputs as unknown as ConvInputs, attrs as unknown as ConvAttrs) ?? runStock(Conv2D, args);
   },
 };

@@ -11,7 +11,8 @@ export const fusedMatMulConfig: KernelConfig = {
   kernelFunc: (args) => {
     const {inputs, attrs, backend} = args as KernelArgs & {backend: BlockSparseBackend};
     return (
-      matMultiply(backend, inputs as unknown as MatMulInputs, attrs as unknown as MatMulAttrs) ?? runStock(_FusedMatMul, args)
+      matMultiply(backend, inputs as unknown as MatMulInputs, attrs as unknown as MatMulAttrs) ??
+      runStock(_FusedMatMul, args)
     );
   },
 };

@@ -1,0 +1,80 @@
+// Fits the prices of src/plan/costConstants.ts to kernel benchmarks and prints them, with the errors they leave.
+//
+//   for d in 100 50 25 8; do npm run --silent bench:kernels -- --density $d --json | tail -n 1; done > kernels.jsonl
+//   node benchmarks/fitCostModel.mjs kernels.jsonl
+//
+// Each line of the file is one run; runs of both variants may be mixed. Least squares of the relative error under the
+// condition that no price is negative.
+import {readFileSync} from 'node:fs';
+import {pathToFileURL} from 'node:url';
+import {build} from 'esbuild';
+
+const NAMES = ['call', 'entry', 'overflow', 'row', 'column', 'copy', 'weight'];
+const bundled = await build({
+  entryPoints: [new URL('../src/plan/costModel.ts', import.meta.url).pathname],
+  bundle: true,
+  format: 'esm',
+  write: false,
+});
+const {pathWork, pathName} = await import(`data:text/javascript,${encodeURIComponent(bundled.outputFiles[0].text)}`);
+
+const runs = readFileSync(pathToFileURL(process.argv[2]), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
+for (const variant of new Set(runs.map((run) => run.variant))) {
+  const samples = {};
+  for (const {density, results} of runs.filter((run) => run.variant === variant)) {
+    for (const {k, cout, pixels, direct, engines} of results) {
+      for (const [label, {ms}] of Object.entries(engines)) {
+        const path = label.startsWith('1x') ? {kind: 'packed', n: Number(label.slice(2))} : {kind: label};
+        // As the kernels see it: a matrix, laid out by im2col unless the filter is 1x1.
+        const filter = {kh: direct ? 1 : 3, kw: 1, inChannels: direct ? k : k / 3, outChannels: cout};
+        const entries = path.n ? density * k * Math.ceil(cout / path.n) : 0;
+        const work = pathWork({filter, outputPixels: pixels}, path, entries, variant);
+        (samples[pathName(path)] ??= []).push({features: features(work), ms});
+      }
+    }
+  }
+  console.log(`  ${variant}: {`);
+  for (const [name, rows] of Object.entries(samples)) {
+    const price = nonNegativeLeastSquares(
+      rows.map(({features: f, ms}) => f.map((x) => x / ms)),
+      rows.map(() => 1),
+    );
+    const errors = rows
+      .map(({features: f, ms}) => Math.abs(f.reduce((sum, x, i) => sum + x * price[i], 0) / ms - 1))
+      .sort((a, b) => a - b);
+    const cost = NAMES.map((key, i) => `${key}: ${Number(price[i].toPrecision(3))}`).join(', ');
+    const quantile = (q) => `${(100 * errors[Math.floor(q * (errors.length - 1))]).toFixed(0)}%`;
+    console.log(
+      `    ${/^\d/.test(name) ? `'${name}'` : name}: {${cost}}, // error: median ${quantile(0.5)}, 90th percentile ${quantile(0.9)}`,
+    );
+  }
+  console.log('  },');
+}
+
+/** What each price is multiplied with, in ms per ns. */
+function features({tiles, entries, rows, k, copied, overflow}) {
+  return [1, tiles * entries, tiles * entries * overflow, tiles * rows, tiles * k, copied, k * rows].map(
+    (x) => x / 1e6,
+  );
+}
+
+/** Coordinate descent on |A x - b|^2, x >= 0. Columns are scaled: prices differ by orders of magnitude. */
+function nonNegativeLeastSquares(a, b) {
+  const scale = a[0].map((_, j) => Math.hypot(...a.map((row) => row[j])) || 1);
+  const x = scale.map(() => 0);
+  const residual = b.slice();
+  for (let sweep = 0; sweep < 20_000; sweep++) {
+    for (let j = 0; j < x.length; j++) {
+      let gradient = 0;
+      for (let i = 0; i < b.length; i++) gradient += (a[i][j] / scale[j]) * residual[i];
+      const step = Math.max(-x[j], gradient); // the scaled column has length 1
+      if (step === 0) continue;
+      x[j] += step;
+      for (let i = 0; i < b.length; i++) residual[i] -= step * (a[i][j] / scale[j]);
+    }
+  }
+  return x.map((value, j) => value / scale[j]);
+}
