@@ -3,6 +3,7 @@ import {
   copyRegisteredKernels,
   env,
   findBackendFactory,
+  getKernelsForBackend,
   type KernelConfig,
   registerBackend,
   registerKernel,
@@ -42,6 +43,8 @@ export function activeBackend(): BlockSparseBackend | null {
 export function registerBlockSparseBackend(): void {
   if (findBackendFactory(BACKEND_NAME)) return;
   checkVersions();
+  // Kernels outlive a backend that was removed; tfjs warns of each that is registered twice.
+  for (const {kernelName} of getKernelsForBackend(BACKEND_NAME)) unregisterKernel(kernelName, BACKEND_NAME);
   copyRegisteredKernels('wasm', BACKEND_NAME);
   for (const kernel of kernels) {
     unregisterKernel(kernel.kernelName, BACKEND_NAME);

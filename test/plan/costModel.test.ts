@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import {BLOCK_SIZES} from '../../src/packed';
+import {choosePath, layerStatistics, type LayerGeometry, macroTile} from '../../src/plan';
+import {blockSparseFloats, randomNumbers} from '../support/random';
+
+function layer(k: number, outChannels: number, outputPixels: number): LayerGeometry {
+  return {filter: {kh: 1, kw: 1, inChannels: k, outChannels}, outputPixels};
+}
+
+function choose(geometry: LayerGeometry, n: number, density: number, variant: 'relaxed' | 'simd128' = 'relaxed') {
+  const {inChannels, outChannels} = geometry.filter;
+  const weights = blockSparseFloats(inChannels, outChannels, n, density, randomNumbers(1));
+  return choosePath(geometry, layerStatistics(weights, geometry.filter), variant);
+}
+
+describe('choosePath', () => {
+  it('runs a dense layer of MobileNetV2 on the dense kernel', () => {
+    expect(choose(layer(384, 64, 196), 1, 1).path).toEqual({kind: 'dense'});
+  });
+
+  it('runs a layer that was pruned to 1x4 blocks on 1x4 or larger kernels', () => {
+    const {path} = choose(layer(384, 64, 196), 4, 0.5);
+    expect(path).toEqual({kind: 'packed', n: 4});
+  });
+
+  it('finds the scattered zeros of a model that was trained sparse', () => {
+    const {path} = choose(layer(192, 64, 784), 1, 0.1);
+    expect(path).toEqual({kind: 'packed', n: 1});
+  });
+
+  it('does not spend panels on a single pixel', () => {
+    const {path} = choose(layer(1280, 1001, 1), 1, 0.3);
+    expect(path).not.toEqual({kind: 'packed', n: 1});
+  });
+
+  it('lists every path once, cheapest first, whatever the layer', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({min: 1, max: 300}),
+        fc.integer({min: 1, max: 100}),
+        fc.integer({min: 1, max: 5000}),
+        fc.constantFrom(...BLOCK_SIZES),
+        fc.double({min: 0, max: 1, noNaN: true}),
+        (k, outChannels, pixels, n, density) => {
+          const {candidates, path, expectedMs} = choose(layer(k, outChannels, pixels), n, density);
+          expect(candidates).toHaveLength(2 + BLOCK_SIZES.length);
+          expect(candidates[0]).toEqual({path, expectedMs});
+          for (let i = 1; i < candidates.length; i++) {
+            expect(candidates[i].expectedMs).toBeGreaterThanOrEqual(candidates[i - 1].expectedMs);
+          }
+          expect(expectedMs).toBeGreaterThan(0);
+        },
+      ),
+      {numRuns: 100},
+    );
+  });
+
+  it('never expects more zeros to cost more time on the same kernel', () => {
+    const geometry = layer(256, 64, 196);
+    for (const variant of ['relaxed', 'simd128'] as const) {
+      const times = [1, 0.75, 0.5, 0.25, 0].map((density) =>
+        choose(geometry, 4, density, variant).candidates.find(({path}) => path.kind === 'packed' && path.n === 4)!.expectedMs,
+      );
+      expect(times).toEqual([...times].sort((a, b) => b - a));
+    }
+  });
+});
+
+describe('macroTile', () => {
+  it('is at least one pixel however wide a layer is', () => {
+    expect(macroTile(1e6, 1e6)).toBe(1);
+    expect(macroTile(16, 96)).toBeGreaterThan(100);
+  });
+});
