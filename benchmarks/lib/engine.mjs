@@ -1,0 +1,89 @@
+import {planInputs, randomValues} from './inputs.mjs';
+
+/**
+ * What the measuring loop knows of an engine. One that does not use tfjs has only to fill in the same functions.
+ *
+ * @typedef {object} Engine
+ * @property {string} name
+ * @property {string} weights which weights it runs, in words
+ * @property {() => Promise<void>} activate before load and run, outside the timed part
+ * @property {() => Promise<void>} load
+ * @property {() => void} prepare makes the inputs; after load, once
+ * @property {() => Promise<EngineRun>} run one inference, until its results can be read
+ * @property {() => number} heapBytes what model, inputs and packed weights hold since load began; ask before another
+ *     engine loads
+ * @property {() => void} dispose undoes load and prepare
+ */
+
+/**
+ * @typedef {object} EngineRun
+ * @property {import('./statistics.mjs').Output[]} outputs
+ * @property {() => void} release frees what the run has left; outside the timed part
+ */
+
+/**
+ * A graph model on one of tfjs's backends.
+ *
+ * @param {object} options
+ * @param {string} options.name
+ * @param {string} options.weights
+ * @param {string} options.backend name of the registered backend
+ * @param {typeof import('@tensorflow/tfjs-core')} options.tf
+ * @param {() => Promise<import('@tensorflow/tfjs-converter').GraphModel>} options.loadModel
+ * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors
+ * @returns {Engine}
+ */
+export function tfjsEngine({name, weights, backend, tf, loadModel, packedBytes = () => 0}) {
+  let model;
+  let inputs = {};
+  let execute;
+  let bytesBefore = 0;
+  const heldBytes = () => tf.memory().numBytes + packedBytes();
+
+  return {
+    name,
+    weights,
+    async activate() {
+      if (!(await tf.setBackend(backend))) throw new Error(`tfjs cannot start the backend ${backend}`);
+    },
+    async load() {
+      bytesBefore = heldBytes();
+      model = await loadModel();
+    },
+    prepare() {
+      inputs = Object.fromEntries(
+        planInputs(model).map((plan) => [plan.name, tf.tensor(randomValues(plan), plan.shape, plan.dtype)]),
+      );
+      execute = executor(model);
+    },
+    async run() {
+      const result = await execute(inputs);
+      const tensors = Array.isArray(result) ? result : [result];
+      const data = await Promise.all(tensors.map((tensor) => tensor.data()));
+      const release = () => tf.dispose(tensors.filter((tensor) => !Object.values(inputs).includes(tensor)));
+      return {outputs: model.outputs.map((output, i) => ({name: output.name, data: data[i]})), release};
+    },
+    heapBytes: () => heldBytes() - bytesBefore,
+    dispose() {
+      model.dispose();
+      tf.dispose(inputs);
+      inputs = {};
+    },
+  };
+}
+
+/** `execute`, or `executeAsync` from the moment on when tfjs refuses the former for control flow or dynamic shapes. */
+function executor(model) {
+  let dynamic = false;
+  return (inputs) => {
+    if (!dynamic) {
+      try {
+        return model.execute(inputs);
+      } catch (error) {
+        if (!/executeAsync/.test(error.message)) throw error;
+        dynamic = true;
+      }
+    }
+    return model.executeAsync(inputs);
+  };
+}

@@ -1,0 +1,67 @@
+import {existsSync, readFileSync, statSync} from 'node:fs';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {UserError} from './userError.mjs';
+
+/** The root of the repository. */
+export const ROOT = path.resolve(fileURLToPath(import.meta.url), '../../..');
+
+const SHARED_MODELS = path.resolve(ROOT, '../shared/models');
+const HUMAN_MODELS = path.join(ROOT, 'node_modules/@vladmandic/human/models');
+
+/**
+ * @typedef {object} ModelFiles
+ * @property {string} name as the user gave it
+ * @property {string} folder absolute; holds the JSON and the weights
+ * @property {string} file name of the JSON in `folder`
+ */
+
+/**
+ * Finds a graph model and checks that all of its files are there.
+ *
+ * @param {string} name a path of a model's JSON or of a folder with a `model.json`; or a name under `../shared/models`
+ *     (`mobilenet_v2_1.0_224`, `human/handlandmark-sparse`); or `human:NAME` for one of the npm package @vladmandic/human
+ * @param {string} base relative paths start here
+ * @returns {ModelFiles}
+ * @throws {UserError} if there is no such model, a file of it is missing, or it is not a graph model
+ */
+export function findModel(name, base = process.cwd()) {
+  const json = candidates(name, base).find((file) => existsSync(file) && statSync(file).isFile());
+  if (json === undefined) {
+    throw new UserError(
+      `no model ${name}: give the path of a model.json, a name under ../shared/models (mobilenet_v2_1.0_224, ` +
+        'human/handlandmark-sparse) or human:NAME (human:centernet)',
+    );
+  }
+  const folder = path.dirname(json);
+  checkFiles(name, json, folder);
+  return {name, folder, file: path.basename(json)};
+}
+
+function candidates(name, base) {
+  if (name.startsWith('human:')) return [path.join(HUMAN_MODELS, `${name.slice('human:'.length)}.json`)];
+  const given = path.resolve(base, name);
+  const shared = path.join(SHARED_MODELS, name);
+  return [given, path.join(given, 'model.json'), path.join(shared, 'model.json'), `${shared}.json`];
+}
+
+function checkFiles(name, json, folder) {
+  let model;
+  try {
+    model = JSON.parse(readFileSync(json, 'utf8'));
+  } catch {
+    throw new UserError(`${name} is not a model: ${path.basename(json)} is not JSON`);
+  }
+  if (model?.format === 'layers-model') {
+    throw new UserError(`${name} is a layers model: convert it to a graph model with tensorflowjs_converter`);
+  }
+  if (!Array.isArray(model?.modelTopology?.node) || !Array.isArray(model.weightsManifest)) {
+    throw new UserError(
+      `${name} is not a graph model: ${path.basename(json)} has no graph nodes or no weights manifest`,
+    );
+  }
+  const missing = model.weightsManifest
+    .flatMap(({paths}) => paths)
+    .filter((file) => !existsSync(path.join(folder, file)));
+  if (missing.length > 0) throw new UserError(`${name} lacks its weight file ${missing[0]}: put it beside the JSON`);
+}

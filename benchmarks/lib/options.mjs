@@ -1,0 +1,101 @@
+import {Command, CommanderError, InvalidArgumentError} from 'commander';
+import {PEERS} from './benchmark.mjs';
+import {UserError} from './userError.mjs';
+
+/** Block heights of the 1xN format. */
+const BLOCK_SIZES = [1, 2, 4, 8, 16, 32];
+const ENVIRONMENTS = ['chromium', 'node'];
+
+/** Has its model in an npm package of this repository, so that the command works right after `npm ci`. */
+const DEFAULT_MODEL = 'human:faceres';
+
+const EXAMPLES = `
+Examples:
+  npm run bench -- --model mobilenet_v2_1.0_224 --n 4 --sparsity 0.5
+  npm run bench -- --model human/handlandmark-sparse --sparsity 0 --json
+  npm run bench -- --model human:centernet --env node --runs 10
+  npm run bench -- --model path/to/model.json --n 8 --sparsity 0.75`;
+
+/**
+ * @typedef {object} BenchOptions
+ * @property {string} model a path or a name, see `findModel`
+ * @property {number} n block height
+ * @property {number} sparsity share of the blocks to prune, in [0, 1); 0 switches the hook off
+ * @property {number} threads
+ * @property {number} runs timed runs of every engine
+ * @property {'chromium' | 'node'} env
+ * @property {string[]} peers engines to measure beside ours
+ * @property {boolean} json
+ */
+
+/**
+ * Reads the command line of `npm run bench`.
+ *
+ * @param {string[]} argv the arguments alone, without node and script
+ * @returns {BenchOptions | null} null if only the help was asked for and has been printed
+ * @throws {UserError} on an unknown flag or a value that is not supported
+ */
+export function parseOptions(argv) {
+  const command = new Command('npm run bench --')
+    .description('Times a graph model on blocksparse-1xn and its peers, run by run in turn, in one page or process.')
+    .option('--model <path|name>', 'model.json, folder, name under ../shared/models, or human:NAME', DEFAULT_MODEL)
+    .option('--n <number>', `block height: ${BLOCK_SIZES.join(', ')}`, blockSize, 4)
+    .option('--sparsity <share>', 'share of blocks that the load hook prunes; 0: hook off', share, 0.5)
+    .option('--threads <number>', 'threads (1 for now)', threadCount, 1)
+    .option('--runs <number>', 'timed runs of each engine', positiveInteger, 40)
+    .option('--env <name>', ENVIRONMENTS.join(' or '), oneOf(ENVIRONMENTS), 'chromium')
+    .option('--peers <list>', `comma-separated: ${PEERS.join(', ')}`, listOf(PEERS), PEERS)
+    .option('--json', 'end with a JSON object on stdout instead of a table')
+    .addHelpText('after', EXAMPLES)
+    .showSuggestionAfterError(false)
+    .configureOutput({writeErr: () => {}})
+    .exitOverride();
+  try {
+    command.parse(argv, {from: 'user'});
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return null;
+    throw new UserError(`${error.message.replace(/^error: /, '')} (npm run bench -- --help lists the flags)`);
+  }
+  return {json: false, ...command.opts()};
+}
+
+function blockSize(text) {
+  const n = Number(text);
+  if (!BLOCK_SIZES.includes(n)) throw new InvalidArgumentError(`Give one of ${BLOCK_SIZES.join(', ')}.`);
+  return n;
+}
+
+function share(text) {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('Give a number from 0 to below 1, like 0.5.');
+  return value;
+}
+
+function positiveInteger(text) {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give an integer of at least 1.');
+  return value;
+}
+
+function threadCount(text) {
+  if (positiveInteger(text) !== 1) throw new InvalidArgumentError('Threads come later: give 1.');
+  return 1;
+}
+
+function oneOf(values) {
+  return (text) => {
+    if (!values.includes(text)) throw new InvalidArgumentError(`Give ${values.join(' or ')}.`);
+    return text;
+  };
+}
+
+function listOf(values) {
+  return (text) => {
+    const names = [...new Set(text.split(',').map((name) => name.trim()))];
+    if (!names.every((name) => values.includes(name))) {
+      throw new InvalidArgumentError(`Give a comma-separated list of: ${values.join(', ')}.`);
+    }
+    return names;
+  };
+}

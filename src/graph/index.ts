@@ -1,0 +1,16 @@
+export {ModelGraph, parseRef, type Consumer, type GraphNode, type Signature, type TensorRef} from './modelGraph';
+export {cleanUpGraph, type CleanUpResult, type Remark} from './cleanup';
+export {installLoadHook, readWeightStream, setRewriter, type Rewriter, type RewriterKind} from './loadHook';
+export {
+  DEFAULT_OUTPUT_PIXELS,
+  inspectModel,
+  type InspectOptions,
+  type LayerInspection,
+  type ModelInspection,
+} from './inspect';
+export {pruneArtifacts, pruneGraphModel, type PruneResult} from './prune';
+export type {LayerDescription} from './pruneLayers';
+export {pruneOnLoad} from './pruneOnLoad';
+export {whyNotWorthIt, type PerLayer, type PruneOnLoadOptions, type PruneOptions} from './pruneOptions';
+export type {LayerReport, PruneReport, PruneTotals} from './pruneReport';
+export {inferShapes, type Dim, type Shape, type ShapeMap} from './shapes';

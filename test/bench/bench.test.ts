@@ -1,0 +1,136 @@
+import {spawnSync} from 'node:child_process';
+import {copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {callBenchmarkModule, ROOT} from './benchmarkModule';
+import {writeSmallModel} from './smallModel';
+
+let folder: string;
+let model: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
+  model = writeSmallModel(folder);
+});
+afterAll(() => rmSync(folder, {recursive: true, force: true}));
+
+function bench(args: string[], options: {env?: Record<string, string>; cwd?: string} = {}) {
+  return spawnSync(process.execPath, [path.join(ROOT, 'benchmarks/bench.mjs'), ...args], {
+    cwd: options.cwd ?? ROOT,
+    env: {...process.env, ...options.env},
+    encoding: 'utf8',
+  });
+}
+
+/** What every mistake has to come to: exit 1, nothing on stdout, one line on stderr. */
+function expectOneLine(run: ReturnType<typeof bench>, message: RegExp) {
+  expect(run.stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(message)]);
+  expect(run.stdout).toBe('');
+  expect(run.status).toBe(1);
+}
+
+describe('npm run bench answers a mistake with one line and exit 1:', () => {
+  test.each<[string, string[], RegExp]>([
+    ['an unknown flag', ['--fast'], /unknown option '--fast'.*--help/],
+    ['a flag without its value', ['--model'], /'--model <path\|name>' argument missing/],
+    ['an argument that belongs to no flag', ['model.json'], /too many arguments/],
+    ['an unknown block height', ['--n', '3'], /1, 2, 4, 8, 16, 32/],
+    ['a sparsity of 1', ['--sparsity', '1'], /from 0 to below 1/],
+    ['a sparsity that is not a number', ['--sparsity', 'half'], /from 0 to below 1/],
+    ['no runs', ['--runs', '0'], /integer of at least 1/],
+    ['more than one thread', ['--threads', '2'], /Threads come later: give 1/],
+    ['an unknown environment', ['--env', 'firefox'], /chromium or node/],
+    ['an unknown peer', ['--peers', 'tfjs-wasm,tflite'], /list of: tfjs-wasm/],
+    ['a model that does not exist', ['--model', 'no-such-model'], /no model no-such-model: give the path/],
+    ['an npm model that does not exist', ['--model', 'human:nobody'], /no model human:nobody: give the path/],
+  ])('%s', (_, args, message) => {
+    expectOneLine(bench(args), message);
+  });
+
+  test('a file that is not JSON', () => {
+    writeFileSync(path.join(folder, 'broken.json'), 'model?');
+    expectOneLine(bench(['--model', path.join(folder, 'broken.json')]), /broken\.json is not JSON/);
+  });
+
+  test('a layers model', () => {
+    writeFileSync(path.join(folder, 'layers.json'), JSON.stringify({format: 'layers-model', modelTopology: {}}));
+    expectOneLine(bench(['--model', path.join(folder, 'layers.json')]), /is a layers model: convert it/);
+  });
+
+  test('a model without its weights', () => {
+    const lonely = path.join(folder, 'lonely');
+    mkdirSync(lonely);
+    copyFileSync(model, path.join(lonely, 'model.json'));
+    expectOneLine(bench(['--model', lonely]), /lacks its weight file weights\.bin/);
+  });
+
+  test('a browser that is not there', () => {
+    const run = bench(['--model', model, '--env', 'chromium'], {env: {CHROME_PATH: path.join(folder, 'no-browser')}});
+    expectOneLine(run, /CHROME_PATH names .*no-browser, which does not exist/);
+  });
+});
+
+test('npm run bench -- --help shows flags and examples, and exits with 0', () => {
+  const run = bench(['--help']);
+  expect(run.status).toBe(0);
+  expect(run.stdout).toContain('--sparsity <share>');
+  expect(run.stdout).toContain('npm run bench -- --model');
+});
+
+describe('npm run bench in Node, on a small model that only executeAsync can run,', () => {
+  test('ends with a JSON object of the documented form, on a line of its own', () => {
+    const run = bench(['--model', model, '--env', 'node', '--sparsity', '0', '--runs', '3', '--json']);
+    expect(run.stderr).toContain('run 1 of 3');
+    expect(run.status).toBe(0);
+
+    const report = JSON.parse(run.stdout.trimEnd().split('\n').at(-1)!);
+    expect(report).toMatchObject({model, n: 4, sparsity: 0, threads: 1, env: 'node'});
+    expect(report.machine.runtime).toBe(`Node ${process.versions.node}`);
+    expect(report.machine.variant).toMatch(/^(simd128|relaxed)$/);
+    expect(report.results.map((result: {engine: string}) => result.engine)).toEqual(['blocksparse-1xn', 'tfjs-wasm']);
+    for (const result of report.results) {
+      expect(result.weights).toBe('untouched');
+      for (const key of ['minMs', 'medianMs', 'p95Ms', 'firstMs', 'loadMs']) expect(result[key]).toBeGreaterThan(0);
+      expect(result.medianMs).toBeGreaterThanOrEqual(result.minMs);
+      expect(result.p95Ms).toBeGreaterThanOrEqual(result.medianMs);
+      // Filter, one scalar and one image, four bytes a number.
+      expect(result.heapBytes).toBeGreaterThanOrEqual(4 * (3 * 3 * 3 * 8 + 1 + 12 * 12 * 3));
+    }
+    const [ours, stock] = report.results;
+    expect(report.ratios['tfjs-wasm'] * ours.minMs).toBeCloseTo(stock.minMs, 1);
+    expect(report.difference.relative).toBeLessThanOrEqual(1e-3);
+  });
+
+  test('prunes our model alone, and finds it by a path relative to the working folder', () => {
+    const args = ['--model', 'model.json', '--env', 'node', '--n', '2', '--sparsity', '0.5', '--runs', '1', '--json'];
+    const run = bench(args, {cwd: folder});
+    expect(run.status).toBe(0);
+    const report = JSON.parse(run.stdout.trimEnd().split('\n').at(-1)!);
+    expect(report).toMatchObject({model: 'model.json', n: 2, sparsity: 0.5, difference: null});
+    expect(report.results).toMatchObject([{weights: 'pruned 1x2 50%'}, {weights: 'untouched'}]);
+  });
+
+  test('prints a table without --json', () => {
+    const run = bench(['--model', folder, '--env', 'node', '--sparsity', '0', '--runs', '1']);
+    expect(run.status).toBe(0);
+    expect(run.stdout).toMatch(/blocksparse-1xn .* untouched/);
+    expect(run.stdout).toMatch(/tfjs-wasm \/ blocksparse-1xn: \d+\.\d\dx/);
+  });
+});
+
+describe('the check of our outputs against stock', () => {
+  const problem = (relative: number) =>
+    callBenchmarkModule<string | null>('report.mjs', 'outputProblem', {
+      model: 'm',
+      difference: {output: 'probs', maxAbsDiff: relative * 2, range: 2, relative},
+    });
+
+  test('passes a difference within a thousandth of the range', () => {
+    expect(problem(1e-3)).toBeNull();
+  });
+
+  test('names the output that differs more, or endlessly', () => {
+    expect(problem(2e-3)).toContain('m: output probs differs');
+    expect(problem(Infinity)).toContain('m: output probs differs');
+  });
+});

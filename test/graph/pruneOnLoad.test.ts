@@ -1,0 +1,115 @@
+import '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import {loadGraphModel, loadGraphModelSync} from '@tensorflow/tfjs-converter';
+import {pruneArtifacts, pruneOnLoad, type PruneOnLoadOptions, type PruneReport} from '../../src/graph';
+import {randomFloats, randomNumbers} from '../support/random';
+import {ConvGraphBuilder} from './convGraphs';
+import {relativeError} from './smallGraphs';
+
+function twoConvolutions(): tf.io.ModelArtifacts {
+  const g = new ConvGraphBuilder(5);
+  const stem = g.conv('stem', g.input('x', [-1, 6, 6, 3]), {out: 16, fused: ['BiasAdd', 'Relu']});
+  const inner = g.conv('inner', stem, {out: 32, fused: ['BiasAdd', 'Relu']});
+  return g.artifacts([g.conv('last', inner, {out: 16})]);
+}
+
+const handler = (extra: object = {}): tf.io.IOHandler => ({load: async () => twoConvolutions(), ...extra});
+const x = () => tf.tensor4d(randomFloats(6 * 6 * 3, randomNumbers(2)), [1, 6, 6, 3]);
+
+/** The output of the artifacts as they are, loaded with the hook off. */
+function plainOutput(artifacts: tf.io.ModelArtifacts): Float32Array {
+  pruneOnLoad(null);
+  return outputOf(loadGraphModelSync(artifacts as Parameters<typeof loadGraphModelSync>[0]));
+}
+
+function outputOf(model: {predict(x: tf.Tensor): unknown; dispose(): void}): Float32Array {
+  const values = (model.predict(x()) as tf.Tensor).dataSync() as Float32Array;
+  model.dispose();
+  return values;
+}
+
+let original: Float32Array;
+let pruned: Float32Array;
+
+beforeAll(async () => {
+  await tf.setBackend('wasm');
+  original = plainOutput(twoConvolutions());
+  pruned = plainOutput(pruneArtifacts(twoConvolutions(), {sparsity: 0.5}).artifacts);
+  expect(relativeError(pruned, original)).toBeGreaterThan(1e-3);
+});
+
+afterEach(() => pruneOnLoad(null));
+
+describe('pruneOnLoad', () => {
+  test('prunes every model that is loaded later, by whatever way, until it is switched off', async () => {
+    const reports: PruneReport[] = [];
+    pruneOnLoad({sparsity: 0.5, onReport: (report) => reports.push(report)});
+    expect(outputOf(await loadGraphModel(handler()))).toEqual(pruned);
+    expect(outputOf(await loadGraphModel(tf.io.fromMemory(twoConvolutions())))).toEqual(pruned);
+    expect(outputOf(loadGraphModelSync(tf.io.fromMemorySync(twoConvolutions())))).toEqual(pruned);
+    const getWeightStream = () => new Blob([twoConvolutions().weightData as ArrayBuffer]).stream();
+    const streamed = handler({
+      loadStream: async () => ({...twoConvolutions(), weightData: undefined, getWeightStream}),
+    });
+    expect(outputOf(await loadGraphModel(streamed, {streamWeights: true}))).toEqual(pruned);
+    expect(reports.map((report) => report.totals.layersPruned)).toEqual([2, 2, 2, 2]);
+    pruneOnLoad(null);
+    expect(outputOf(await loadGraphModel(handler()))).toEqual(original);
+    expect(reports).toHaveLength(4);
+  });
+
+  test('a RegExp is tested against the URL and matches nothing without one', async () => {
+    const urls: unknown[] = [];
+    pruneOnLoad({sparsity: 0.5, match: /mobile/g, onReport: (_, url) => urls.push(url)});
+    const path = 'https://example.org/mobilenet/model.json';
+    expect(outputOf(await loadGraphModel(handler({path})))).toEqual(pruned);
+    expect(outputOf(await loadGraphModel(handler({path})))).toEqual(pruned);
+    expect(outputOf(await loadGraphModel(handler({path: 'https://example.org/other.json'})))).toEqual(original);
+    expect(outputOf(await loadGraphModel(handler()))).toEqual(original);
+    expect(urls).toEqual([path, path]);
+  });
+
+  test('a function gets the artifacts and the URL, and may answer later', async () => {
+    const seen: unknown[] = [];
+    const match: PruneOnLoadOptions['match'] = (artifacts, url) => {
+      seen.push('weightSpecs' in artifacts, url);
+      return url === 'yes';
+    };
+    pruneOnLoad({sparsity: 0.5, match});
+    expect(outputOf(await loadGraphModel(handler({path: 'yes'})))).toEqual(pruned);
+    expect(outputOf(loadGraphModelSync(tf.io.fromMemorySync(twoConvolutions())))).toEqual(original);
+    expect(seen).toEqual([true, 'yes', true, undefined]);
+    pruneOnLoad({sparsity: 0.5, match: async (_, url) => url === 'yes'});
+    expect(outputOf(await loadGraphModel(handler({path: 'yes'})))).toEqual(pruned);
+    expect(outputOf(await loadGraphModel(handler({path: 'no'})))).toEqual(original);
+  });
+
+  test('rates that come later hold up loadGraphModel, and loadGraphModelSync says that it cannot wait', async () => {
+    pruneOnLoad({sparsity: async () => 0.5});
+    expect(outputOf(await loadGraphModel(handler()))).toEqual(pruned);
+    expect(() => loadGraphModelSync(tf.io.fromMemorySync(twoConvolutions()))).toThrow(/cannot wait/);
+  });
+
+  test('bad options are refused at once and leave the hook as it was', async () => {
+    pruneOnLoad({sparsity: 0.5});
+    expect(() => pruneOnLoad({sparsity: 3})).toThrow(/'sparsity' is 3/);
+    expect(() => pruneOnLoad({sparsity: 0, match: 'x'} as unknown as PruneOnLoadOptions)).toThrow(/'match' is 'x'/);
+    expect(() => pruneOnLoad({sparsity: 0, onReport: 1} as unknown as PruneOnLoadOptions)).toThrow(/'onReport' is 1/);
+    expect(() => pruneOnLoad({sparsity: 0, url: 1} as unknown as PruneOnLoadOptions)).toThrow(
+      /Known: .*match, onReport/,
+    );
+    expect(outputOf(await loadGraphModel(handler()))).toEqual(pruned);
+  });
+
+  test('a name that the model does not have fails its loading', async () => {
+    pruneOnLoad({sparsity: {nose: 0.5}});
+    await expect(loadGraphModel(handler())).rejects.toThrow(/names 'nose'/);
+  });
+
+  test('what happens to the options object later changes nothing', async () => {
+    const options = {sparsity: 0.5};
+    pruneOnLoad(options);
+    options.sparsity = 0;
+    expect(outputOf(await loadGraphModel(handler()))).toEqual(pruned);
+  });
+});
