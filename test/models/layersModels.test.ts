@@ -9,31 +9,42 @@ import {errorOfRange, readModel} from '../support/realModels';
 
 const ROOT = join(__dirname, '../..');
 const CASES = [
-  {name: 'super-resolution from npm', path: join(ROOT, 'node_modules/@upscalerjs/default-model/models/model.json'), scale: 255, size: 48},
+  {
+    name: 'super-resolution from npm',
+    path: join(ROOT, 'node_modules/@upscalerjs/default-model/models/model.json'),
+    scale: 255,
+    size: 48,
+  },
   {name: 'pet_localize_u8', path: join(ROOT, '../shared/models/pet_localize_u8/model.json'), scale: 1, size: 256},
 ].filter(({name, path}) => existsSync(path) || (console.info(`${name} is absent: skipped`), false));
 
 describe('a layers model', () => {
   beforeAll(() => useVariant('relaxed'));
 
-  it.each(CASES)('$name gives the outputs of stock wasm on our kernels and leaks nothing', async ({path, scale, size}) => {
-    const run = async (backend: string) => {
-      await tf.setBackend(backend);
-      const before = tf.memory().numTensors;
-      const model = await loadLayersModel(tf.io.fromMemory(readModel(path)));
-      const shape = model.inputs[0].shape.map((dim, i) => dim ?? (i === 0 ? 1 : size));
-      const x = tf.tensor(randomFloats(tf.util.sizeFromShape(shape), randomNumbers(7)).map((v) => (v + 1) * 0.5 * scale), shape);
-      const out = model.predict(x) as tf.Tensor;
-      const values = out.dataSync();
-      const packedFilters = backend === OURS ? backendInfo().packedFilters : 0;
-      tf.dispose([x, out]);
-      model.dispose();
-      return {values, packedFilters, tensorsLeft: tf.memory().numTensors - before};
-    };
-    const stock = await run('wasm');
-    const ours = await run(OURS);
-    expect(errorOfRange(ours.values, stock.values)).toBeLessThan(1e-4);
-    expect(ours.packedFilters).toBeGreaterThan(0);
-    expect(ours.tensorsLeft).toBe(stock.tensorsLeft);
-  });
+  it.each(CASES)(
+    '$name gives the outputs of stock wasm on our kernels and leaks nothing',
+    async ({path, scale, size}) => {
+      const run = async (backend: string) => {
+        await tf.setBackend(backend);
+        const before = tf.memory().numTensors;
+        const model = await loadLayersModel(tf.io.fromMemory(readModel(path)));
+        const shape = model.inputs[0].shape.map((dim, i) => dim ?? (i === 0 ? 1 : size));
+        const x = tf.tensor(
+          randomFloats(tf.util.sizeFromShape(shape), randomNumbers(7)).map((v) => (v + 1) * 0.5 * scale),
+          shape,
+        );
+        const out = model.predict(x) as tf.Tensor;
+        const values = out.dataSync();
+        const packedFilters = backend === OURS ? backendInfo().packedFilters : 0;
+        tf.dispose([x, out]);
+        model.dispose();
+        return {values, packedFilters, tensorsLeft: tf.memory().numTensors - before};
+      };
+      const stock = await run('wasm');
+      const ours = await run(OURS);
+      expect(errorOfRange(ours.values, stock.values)).toBeLessThan(1e-4);
+      expect(ours.packedFilters).toBeGreaterThan(0);
+      expect(ours.tensorsLeft).toBe(stock.tensorsLeft);
+    },
+  );
 });

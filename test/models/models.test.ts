@@ -2,7 +2,16 @@ import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import {backendInfo, pruneOnLoad} from '../../src';
 import {OURS, useVariant} from '../support/backends';
-import {compute, errorOfRange, inputsFor, isDynamic, modelName, npmGraphModels, readModel, sharedGraphModels} from '../support/realModels';
+import {
+  compute,
+  errorOfRange,
+  inputsFor,
+  isDynamic,
+  modelName,
+  npmGraphModels,
+  readModel,
+  sharedGraphModels,
+} from '../support/realModels';
 
 const TOLERANCE = 1e-4;
 

@@ -58,8 +58,10 @@ describe('choosePath', () => {
   it('never expects more zeros to cost more time on the same kernel', () => {
     const geometry = layer(256, 64, 196);
     for (const variant of ['relaxed', 'simd128'] as const) {
-      const times = [1, 0.75, 0.5, 0.25, 0].map((density) =>
-        choose(geometry, 4, density, variant).candidates.find(({path}) => path.kind === 'packed' && path.n === 4)!.expectedMs,
+      const times = [1, 0.75, 0.5, 0.25, 0].map(
+        (density) =>
+          choose(geometry, 4, density, variant).candidates.find(({path}) => path.kind === 'packed' && path.n === 4)!
+            .expectedMs,
       );
       expect(times).toEqual([...times].sort((a, b) => b - a));
     }

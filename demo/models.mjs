@@ -1,0 +1,82 @@
+// The demo's networks: npm packages that ship their weights. Their paths go through node_modules, since the packages do
+// not export the files.
+import {readFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {loadGraphModel} from '@tensorflow/tfjs-converter';
+import * as tf from '@tensorflow/tfjs-core';
+import {loadLayersModel} from '@tensorflow/tfjs-layers';
+import {COCO_CLASSES} from './coco.mjs';
+
+const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
+
+export const picture = {name: '@jimp/test-utils cops.jpg', path: join(packages, '@jimp/test-utils/images/cops.jpg')};
+
+/** CenterNet with a MobileNetV3 in front; finds the 80 kinds of objects of COCO. */
+export const detector = {
+  name: 'CenterNet, 512 x 512, 80 kinds of objects (graph model from @vladmandic/human)',
+  size: 512,
+  /** Loads the model for the backend in force. */
+  load: () => loadGraphModel(fileHandler(join(packages, '@vladmandic/human/models/centernet.json'))),
+  input: ({pixels, width, height}) =>
+    tf.tidy(() => tf.image.resizeBilinear(tf.tensor4d(pixels, [1, height, width, 3]), [512, 512])),
+  run: (model, input) => read(() => model.execute(input, 'tower_0/detections')),
+  /** Scores of every class and box sizes at every point: what the detections are picked from. */
+  rawOutputs: (model, input) =>
+    Promise.all(['tower_0/keypoints', 'tower_0/wh'].map((node) => read(() => model.execute(input, node)))),
+};
+
+/**
+ * Names what a detector saw.
+ *
+ * @param {Float32Array} detections `[count, 6]`, best first: x1, y1, x2, y2, score, class
+ * @param {number} minimum the least score that counts
+ */
+export function describeDetections(detections, minimum) {
+  const seen = [];
+  for (let i = 0; i < detections.length; i += 6) {
+    seen.push({score: detections[i + 4], text: `${COCO_CLASSES[detections[i + 5]]} ${detections[i + 4].toFixed(2)}`});
+  }
+  const good = seen.filter(({score}) => score >= minimum);
+  return good.length > 0 ? good.map(({text}) => text).join(', ') : `nothing (at best: ${seen[0].text})`;
+}
+
+const upscalerFolder = join(packages, '@upscalerjs/default-model');
+
+/** A small residual dense network that doubles the size of a picture. */
+export const upscaler = {
+  name: 'Super-resolution x2, 128 x 128 to 256 x 256 (layers model from @upscalerjs/default-model)',
+  picture: join(upscalerFolder, 'assets/fixture.png'),
+  sample: join(upscalerFolder, 'assets/samples/2x/result.png'),
+  load: () => loadLayersModel(fileHandler(join(upscalerFolder, 'models/model.json'))),
+  input: ({pixels, width, height}) => tf.tensor4d(pixels, [1, height, width, 3]),
+  run: (model, input) => read(() => model.predict(input)),
+};
+
+/** Runs `f`, which gives one tensor, and reads its values. */
+async function read(f) {
+  const output = tf.tidy(f);
+  const values = await output.data();
+  output.dispose();
+  return values;
+}
+
+/** Reads a model.json and the weights beside it: tfjs-core in Node has no handler for files. */
+function fileHandler(path) {
+  return {
+    load: async () => {
+      const {modelTopology, format, signature, weightsManifest} = JSON.parse(readFileSync(path, 'utf8'));
+      const shards = weightsManifest
+        .flatMap((group) => group.paths)
+        .map((shard) => readFileSync(join(dirname(path), shard)));
+      const weightData = new Uint8Array(Buffer.concat(shards)).buffer;
+      return {
+        modelTopology,
+        format,
+        signature,
+        weightSpecs: weightsManifest.flatMap((group) => group.weights),
+        weightData,
+      };
+    },
+  };
+}
