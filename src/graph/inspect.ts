@@ -1,7 +1,7 @@
 /** What a model's weights look like and what the backend would make of them. */
 import type {io} from '@tensorflow/tfjs-core';
 import {blockStatistics, type BlockSize} from '../packed';
-import {choosePath, type LayerPath, type PathCandidate, type Variant} from '../plan';
+import {choosePath, layerStatistics, type LayerPath, type PathCandidate, type Variant} from '../plan';
 import {ModelGraph} from './modelGraph';
 import {listLayers, readFilter} from './pruneLayers';
 import {inferShapes, type Shape} from './shapes';
@@ -57,10 +57,11 @@ export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptio
   const layers = listLayers(graph, shapes).map((layer): LayerInspection => {
     const {name, op, kh, kw, inChannels, outChannels, outputPixels: pixels} = layer.description;
     const filter = {kh, kw, inChannels, outChannels};
-    const statistics = blockStatistics(readFilter(graph, layer), filter);
+    const weights = readFilter(graph, layer);
+    const statistics = blockStatistics(weights, filter);
     const batch = shapes.get(name)?.[0] ?? 1;
     const outputPixels = pixels === null ? DEFAULT_OUTPUT_PIXELS : pixels * batch;
-    const {path, expectedMs, candidates} = choosePath({filter, outputPixels}, statistics, variant);
+    const {path, expectedMs, candidates} = choosePath({filter, outputPixels}, layerStatistics(weights, filter), variant);
     return {
       name,
       op,

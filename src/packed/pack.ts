@@ -16,10 +16,11 @@ export function nonzeroBlocks(weights: Float32Array, shape: FilterShape, n: Bloc
   checkFilter(weights, shape, n);
   const {inChannels, outChannels} = shape;
   const keep = new Uint8Array(blockRows(shape, n) * inChannels);
+  const shift = Math.log2(n);
   for (let tap = 0, i = 0; tap < shape.kh * shape.kw; tap++) {
     for (let c = 0; c < inChannels; c++) {
       for (let o = 0; o < outChannels; o++, i++) {
-        if (weights[i] !== 0) keep[Math.floor(o / n) * inChannels + c] = 1;
+        if (weights[i] !== 0) keep[(o >> shift) * inChannels + c] = 1;
       }
     }
   }
@@ -103,7 +104,8 @@ export function unpackFilter(packed: PackedFilter): Float32Array {
   return weights;
 }
 
-function checkFilter(weights: Float32Array, shape: FilterShape, n: BlockSize): void {
+/** @throws RangeError if a dimension makes no sense, N is not of the format, or the length does not fit the shape. */
+export function checkFilter(weights: Float32Array, shape: FilterShape, n: BlockSize = 1): void {
   const {kh, kw, inChannels, outChannels} = shape;
   for (const [name, value] of Object.entries({kh, kw, inChannels, outChannels})) {
     if (!Number.isInteger(value) || value < 1)
