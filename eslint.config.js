@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  {ignores: ['dist/', 'kernels/**/*.ts', '**/generated/', '**/node_modules/', 'benchmarks/results/']},
+  {ignores: ['dist/', 'kernels/**/*.ts', '**/generated/', 'demo/out/', '**/node_modules/', 'benchmarks/results/']},
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strict],

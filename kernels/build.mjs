@@ -1,10 +1,11 @@
-// Compiles kernels/index.ts with AssemblyScript into every variant and embeds the binaries, base64, in a TypeScript
-// module that src/runtime imports. Does nothing when the sources have not changed since the last build.
+// Writes the microkernels, compiles kernels/index.ts with AssemblyScript into every variant and embeds the binaries,
+// base64, in a TypeScript module that src/runtime imports. Does nothing when no source has changed since the last build.
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import asc from 'assemblyscript/asc';
+import {microkernelSource} from './microkernels.mjs';
 
 /** A shared-memory build of a variant is the same row with `shared: true`. */
 const variants = [
@@ -14,12 +15,16 @@ const variants = [
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, '../src/runtime/generated/kernelBinaries.ts');
-const sources = readdirSync(here).sort();
+const sources = readdirSync(here)
+  .filter((file) => /\.(ts|mjs)$/.test(file))
+  .sort();
 const hash = createHash('sha256');
 for (const file of sources) hash.update(file).update(readFileSync(join(here, file)));
 const stamp = `// kernels ${hash.digest('hex')}`;
 
 if (!upToDate()) {
+  mkdirSync(join(here, 'generated'), {recursive: true});
+  writeFileSync(join(here, 'generated/microkernels.ts'), microkernelSource());
   const binaries = [];
   for (const variant of variants) binaries.push(`  ${variant.name}: '${(await compile(variant)).toString('base64')}',`);
   mkdirSync(dirname(target), {recursive: true});

@@ -1,11 +1,9 @@
 // The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
 // finishes with the activations that a clamp cannot express.
-import {f32_gemm_1x8_p1, f32_spmm_1x8_p1} from './f32_1x8_p1';
-import {f32_gemm_1x8_p4} from './f32_gemm_1x8_p4';
-import {f32_gemm_1x8_p6} from './f32_gemm_1x8_p6';
-import {f32_spmm_1x8_p4} from './f32_spmm_1x8_p4';
-import {f32_spmm_1x8_p6} from './f32_spmm_1x8_p6';
-import {f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8} from './f32_spmm_panel';
+import {
+  f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8,
+  f32_spmm_1x8_p1, f32_spmm_1x8_p4, f32_spmm_1x8_p6,
+} from './generated/microkernels';
 import {im2col} from './im2col';
 import {applySlopes} from './slopes';
 import {Kernel, Task} from './task';

@@ -61,7 +61,11 @@ export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptio
     const statistics = blockStatistics(weights, filter);
     const batch = shapes.get(name)?.[0] ?? 1;
     const outputPixels = pixels === null ? DEFAULT_OUTPUT_PIXELS : pixels * batch;
-    const {path, expectedMs, candidates} = choosePath({filter, outputPixels}, layerStatistics(weights, filter), variant);
+    const {path, expectedMs, candidates} = choosePath(
+      {filter, outputPixels},
+      layerStatistics(weights, filter),
+      variant,
+    );
     return {
       name,
       op,
