@@ -27,12 +27,13 @@ for (const variant of new Set(runs.map((run) => run.variant))) {
   for (const {density, results} of runs.filter((run) => run.variant === variant)) {
     for (const {k, cout, pixels, direct, engines} of results) {
       for (const [label, {ms}] of Object.entries(engines)) {
+        if (label === 'auto') continue; // one of the others
         const path = label.startsWith('1x') ? {kind: 'packed', n: Number(label.slice(2))} : {kind: label};
         // As the kernels see it: a matrix, laid out by im2col unless the filter is 1x1.
         const filter = {kh: direct ? 1 : 3, kw: 1, inChannels: direct ? k : k / 3, outChannels: cout};
         const entries = path.n ? density * k * Math.ceil(cout / path.n) : 0;
         const work = pathWork({filter, outputPixels: pixels}, path, entries, variant);
-        (samples[pathName(path)] ??= []).push({features: features(work), ms});
+        (samples[pathName(path, pixels)] ??= []).push({features: features(work), ms});
       }
     }
   }
@@ -48,7 +49,7 @@ for (const variant of new Set(runs.map((run) => run.variant))) {
     const cost = NAMES.map((key, i) => `${key}: ${Number(price[i].toPrecision(3))}`).join(', ');
     const quantile = (q) => `${(100 * errors[Math.floor(q * (errors.length - 1))]).toFixed(0)}%`;
     console.log(
-      `    ${/^\d/.test(name) ? `'${name}'` : name}: {${cost}}, // error: median ${quantile(0.5)}, 90th percentile ${quantile(0.9)}`,
+      `    ${/\W|^\d/.test(name) ? `'${name}'` : name}: {${cost}}, // error: median ${quantile(0.5)}, 90th percentile ${quantile(0.9)}`,
     );
   }
   console.log('  },');

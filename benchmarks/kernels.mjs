@@ -1,5 +1,5 @@
 // npm run bench:kernels: GFLOP/s of every path for the shapes of kernels/shapes.json, beside stock's kernel and the
-// measured peak. One thread, in this Node process; engines take turns within each round.
+// measured peak. One thread, in this Node process; engines take turns, in a new order each round.
 //
 //   --filter TEXT   only shapes whose name contains TEXT      --rounds N   rounds a shape (default 30)
 //   --density N     share of blocks kept, percent (default 50)  --variant simd128|relaxed (default: the best there is)
@@ -24,8 +24,8 @@ await import('@tensorflow/tfjs-backend-wasm');
 const {configure, backendInfo} = await import('../dist/index.mjs');
 
 const OURS = 'blocksparse-1xn';
-const PATHS = [{kind: 'dense'}, ...[1, 2, 4, 8, 16, 32].map((n) => ({kind: 'packed', n}))];
-const label = (path) => (path.kind === 'packed' ? `1x${path.n}` : path.kind);
+const PATHS = ['auto', {kind: 'dense'}, ...[1, 2, 4, 8, 16, 32].map((n) => ({kind: 'packed', n}))];
+const label = (path) => (path === 'auto' ? path : path.kind === 'packed' ? `1x${path.n}` : path.kind);
 const shapes = JSON.parse(readFileSync(new URL('../kernels/shapes.json', import.meta.url))).bench.filter((shape) =>
   shape.name.includes(flags.filter),
 );
@@ -79,7 +79,7 @@ async function measure(shape) {
   const engines = {};
   await tf.setBackend(OURS);
   for (const path of PATHS) {
-    const share = path.kind === 'dense' ? 1 : density;
+    const share = path.kind === 'packed' ? density : 1;
     engines[label(path)] = {path, share, inputs: make(path.n ?? 1, share), backend: ours, ms: Infinity};
   }
   await tf.setBackend('wasm');
@@ -92,8 +92,11 @@ async function measure(shape) {
   let pixels = 0;
   for (let round = -3; round < rounds; round++) {
     if (round >= 0) roof = Math.max(roof, peak());
-    for (const name of columns) {
+    for (const name of shuffled(columns)) {
       const engine = engines[name];
+      // Stock's kernels, ours included where it calls them, are bound to the heap of the backend that is active.
+      await tf.setBackend(engine.backend === ours ? OURS : 'wasm');
+      warmUp(engine.backend, kernels.get(engine.backend));
       if (engine.path) configure({path: engine.path});
       const start = performance.now();
       const out = kernels.get(engine.backend)({inputs: engine.inputs, attrs, backend: engine.backend});
@@ -118,6 +121,22 @@ async function measure(shape) {
     direct: shape.k[0] * shape.k[1] === 1,
     engines,
   };
+}
+
+/** A call that is too small to fill a cache: binding the kernels anew makes the next one slow. */
+function warmUp(backend, kernel) {
+  const inputs = {x: tf.ones([1, 1, 1, 8]), filter: tf.ones([1, 1, 8, 8]), bias: tf.zeros([8])};
+  const attrs = {strides: [1, 1], pad: 'valid', dilations: [1, 1], dataFormat: 'NHWC', activation: 'relu6'};
+  for (let i = 0; i < 2; i++) backend.disposeData(kernel({inputs, attrs, backend}).dataId);
+  tf.dispose(inputs);
+}
+
+/** A new order each round: who runs after whom decides what is in the caches. */
+function shuffled(list) {
+  return list
+    .map((item) => [Math.random(), item])
+    .sort(([a], [b]) => a - b)
+    .map(([, item]) => item);
 }
 
 /** Random weights of which whole 1xN blocks are zero. */

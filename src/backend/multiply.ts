@@ -39,9 +39,8 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
     transposed: product.transposed ?? false,
     read: () => backend.typedArrayFromHeap(filter) as Float32Array,
   };
-  const path = backend.weightCache.path(source, outputPixels);
-  if (path.kind === 'stock') return null;
-  const weights = backend.weightCache.weights(source, path);
+  const weights = backend.weightCache.resolve(source, outputPixels);
+  if (!weights) return null;
   const out = backend.makeOutput(product.outShape, 'float32');
   backend.conv2d.run({
     input: backend.getMemoryOffset(x.dataId),

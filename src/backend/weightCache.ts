@@ -3,22 +3,31 @@ import {asMatrix, choosePath, layerStatistics, type LayerPath, type Variant} fro
 import {freeWeights, uploadWeights, type HeapWeights, type TfjsHeap} from '../runtime';
 import {options} from './config';
 
-/** What the cache knows of one weight tensor read as one matrix. */
-interface CachedLayer {
-  readonly shape: FilterShape;
-  readonly statistics: BlockStatistics;
-  /** Uploaded forms by path: a layer may be used at two image sizes and choose differently. */
-  readonly forms: Map<string, HeapWeights>;
-  readonly choices: Map<number, LayerPath>;
-}
-
-/** A weight tensor as the cache sees it. `read` gives its values `[kh, kw, inChannels, outChannels]`, valid until the next allocation. */
+/** A weight tensor as the cache sees it. */
 export interface WeightSource {
   readonly dataId: object;
   readonly shape: FilterShape;
   /** The tensor holds the transposed matrix `[outChannels, K]` (MatMul's transposeB). */
   readonly transposed: boolean;
+  /** Its values `[kh, kw, inChannels, outChannels]`, as a view that the next allocation kills. */
   read(): Float32Array;
+}
+
+/** What the cache knows of one weight tensor read as one matrix. */
+interface CachedLayer {
+  readonly k: number;
+  readonly outChannels: number;
+  readonly transposed: boolean;
+  readonly statistics: BlockStatistics;
+  /** Packed forms by path: a layer that is used at two image sizes may choose differently. */
+  readonly forms: Map<string, HeapWeights>;
+  /** The last answer and what it was an answer to. */
+  last?: {
+    readonly outputPixels: number;
+    readonly wanted: LayerPath | 'auto';
+    readonly skipZeros: boolean;
+    readonly weights: HeapWeights | null;
+  };
 }
 
 /**
@@ -26,7 +35,8 @@ export interface WeightSource {
  * new id, so an entry is right for as long as its id lives. Whoever owns the ids calls `release` when one dies.
  */
 export class WeightCache {
-  private readonly layers = new Map<object, Map<string, CachedLayer>>();
+  /** By data id; reshapes share their data, so one id may stand for several matrices. */
+  private readonly layers = new Map<object, CachedLayer[]>();
   private heldBytes = 0;
 
   constructor(
@@ -42,39 +52,29 @@ export class WeightCache {
   /** Number of weight tensors that hold a packed form. */
   get size(): number {
     let packed = 0;
-    for (const layers of this.layers.values()) for (const {forms} of layers.values()) if (forms.size) packed++;
+    for (const layers of this.layers.values()) for (const {forms} of layers) if (forms.size) packed++;
     return packed;
   }
 
-  /** The path that the options or the cost model choose for a weight at this number of output pixels. */
-  path(source: WeightSource, outputPixels: number): LayerPath {
-    const forced = options().path;
-    if (forced !== 'auto') return forced;
+  /**
+   * The weights in the form that the options or the cost model choose for this number of output pixels, packed on first
+   * use.
+   *
+   * @returns null where stock's kernel is to run.
+   * @throws Error if the heap is exhausted; nothing is kept then.
+   */
+  resolve(source: WeightSource, outputPixels: number): HeapWeights | null {
     const layer = this.layer(source);
-    let path = layer.choices.get(outputPixels);
-    if (!path) {
-      path = choosePath({filter: source.shape, outputPixels}, layer.statistics, this.variant).path;
-      layer.choices.set(outputPixels, path);
+    const {path: wanted, skipZeros} = options();
+    const {last} = layer;
+    if (last?.outputPixels === outputPixels && last.wanted === wanted && last.skipZeros === skipZeros) {
+      return last.weights;
     }
-    if (path.kind === 'packed' && !options().skipZeros) return {kind: 'dense'};
-    return path;
-  }
-
-  /** The weights in the heap in the form that `path` needs; packed on first use. */
-  weights(source: WeightSource, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
-    const layer = this.layer(source);
-    const key = path.kind === 'dense' ? 'dense' : `1x${path.n}`;
-    let form = layer.forms.get(key);
-    if (!form) {
-      const values = rows(source);
-      const matrix = asMatrix(source.shape);
-      const n = path.kind === 'dense' ? 8 : path.n;
-      const packed = packFilter(values, matrix, n, path.kind === 'dense' ? allBlocks(matrix, n) : undefined);
-      form = uploadWeights(this.heap, packed, path.kind === 'dense');
-      layer.forms.set(key, form);
-      this.heldBytes += form.bytes;
-    }
-    return form;
+    const geometry = {filter: source.shape, outputPixels};
+    const path = wanted === 'auto' ? choosePath(geometry, layer.statistics, this.variant, skipZeros).path : wanted;
+    const weights = path.kind === 'stock' ? null : this.form(source, layer, path);
+    layer.last = {outputPixels, wanted, skipZeros, weights};
+    return weights;
   }
 
   /** Frees every form of a tensor's data. */
@@ -82,7 +82,7 @@ export class WeightCache {
     const layers = this.layers.get(dataId);
     if (!layers) return;
     this.layers.delete(dataId);
-    for (const {forms} of layers.values()) {
+    for (const {forms} of layers) {
       for (const form of forms.values()) {
         this.heldBytes -= form.bytes;
         freeWeights(this.heap, form);
@@ -95,27 +95,45 @@ export class WeightCache {
   }
 
   private layer(source: WeightSource): CachedLayer {
-    let layers = this.layers.get(source.dataId);
-    if (!layers) this.layers.set(source.dataId, (layers = new Map()));
-    const {kh, kw, inChannels, outChannels} = source.shape;
-    const key = `${kh * kw * inChannels}x${outChannels}${source.transposed ? 't' : ''}`; // reshapes share their data
-    let layer = layers.get(key);
-    if (!layer) {
-      const statistics = layerStatistics(rows(source), source.shape);
-      layer = {shape: source.shape, statistics, forms: new Map(), choices: new Map()};
-      layers.set(key, layer);
-    }
+    const {dataId, shape, transposed} = source;
+    const {outChannels} = shape;
+    const k = shape.kh * shape.kw * shape.inChannels;
+    const layers = this.layers.get(dataId);
+    const known = layers?.find(
+      (layer) => layer.k === k && layer.outChannels === outChannels && layer.transposed === transposed,
+    );
+    if (known) return known;
+    const statistics = layerStatistics(matrixOf(source), shape);
+    const layer = {k, outChannels, transposed, statistics, forms: new Map()};
+    if (layers) layers.push(layer);
+    else this.layers.set(dataId, [layer]);
     return layer;
+  }
+
+  private form(source: WeightSource, layer: CachedLayer, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
+    const key = path.kind === 'dense' ? 'dense' : `1x${path.n}`;
+    const known = layer.forms.get(key);
+    if (known) return known;
+    const matrix = asMatrix(source.shape);
+    const dense = path.kind === 'dense';
+    const n = dense ? 8 : path.n;
+    const packed = packFilter(matrixOf(source), matrix, n, dense ? allBlocks(matrix, n) : undefined);
+    const form = uploadWeights(this.heap, packed, dense);
+    layer.forms.set(key, form);
+    this.heldBytes += form.bytes;
+    return form;
   }
 }
 
 /** The weights as `[K, outChannels]`. */
-function rows({shape, transposed, read}: WeightSource): Float32Array {
+function matrixOf({shape, transposed, read}: WeightSource): Float32Array {
   const values = read();
   if (!transposed) return values;
+  const {outChannels} = shape;
   const k = shape.kh * shape.kw * shape.inChannels;
-  const result = new Float32Array(values.length);
-  for (let o = 0, i = 0; o < shape.outChannels; o++)
-    for (let c = 0; c < k; c++, i++) result[c * shape.outChannels + o] = values[i];
-  return result;
+  const matrix = new Float32Array(values.length);
+  for (let o = 0, i = 0; o < outChannels; o++) {
+    for (let c = 0; c < k; c++, i++) matrix[c * outChannels + o] = values[i];
+  }
+  return matrix;
 }

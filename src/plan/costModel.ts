@@ -21,7 +21,7 @@ export interface PathCandidate {
   readonly expectedMs: number;
 }
 
-/** The cheapest path and all that it was compared with, cheapest first. */
+/** The path chosen and all that it was compared with, cheapest first. */
 export interface PathChoice extends PathCandidate {
   readonly candidates: readonly PathCandidate[];
 }
@@ -42,14 +42,10 @@ export interface Work {
   readonly overflow: number;
 }
 
-/** Pixels of a tile by path; six of them need fused multiply-adds (see runtime/microkernels.ts). */
-const TILES: Readonly<Record<Exclude<PathName, 'stock'>, {readonly relaxed: number; readonly simd128: number}>> = {
-  dense: {relaxed: 6, simd128: 4},
-  '1x8': {relaxed: 6, simd128: 4},
-  '1x4': {relaxed: 8, simd128: 8},
-  '1x2': {relaxed: 16, simd128: 16},
-  '1x1': {relaxed: 32, simd128: 32},
-};
+/** Pixels of a panel kernel's tile by N. */
+const PANEL_TILES: Readonly<Partial<Record<BlockSize, number>>> = {1: 32, 2: 16, 4: 8};
+/** Up to so many pixels the kernels of one pixel run. */
+const FEW_PIXELS = 2;
 
 const LEVEL_1_BYTES = 32 * 1024;
 
@@ -63,23 +59,28 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const k = kh * kw * inChannels;
   const pixels = layer.outputPixels;
   const copied = kh * kw === 1 ? 0 : pixels * k;
-  if (path.kind === 'stock')
+  if (path.kind === 'stock') {
     return {tiles: pixels, entries: outChannels * k, rows: outChannels, k, copied, overflow: 0};
+  }
   const n = path.kind === 'dense' ? 8 : path.n;
+  const tile = PANEL_TILES[n] ?? rowTile(pixels, variant);
   const blockRows = Math.ceil(outChannels / n);
   // N = 16 and 32 run in passes of 8 channels; a ragged last row needs fewer.
   const rows = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
-  const tile = TILES[pathName(path)][variant];
-  // Few pixels run on kernels of one or four: less than a whole tile's time.
-  const tiles = n < 8 || pixels > 4 ? Math.ceil(pixels / tile) : (pixels <= 2 ? pixels * 2 : 4) / tile;
   return {
-    tiles,
+    tiles: Math.ceil(pixels / tile),
     entries: path.kind === 'dense' ? k * rows : (entries * rows) / blockRows,
     rows,
     k,
     copied,
     overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (k * tile * 4)) : 0,
   };
+}
+
+/** Pixels of a tile where rows of pixels are read; six of them need fused multiply-adds (runtime/microkernels.ts). */
+function rowTile(pixels: number, variant: Variant): number {
+  if (pixels <= FEW_PIXELS) return 1;
+  return variant === 'relaxed' && pixels > 4 ? 6 : 4;
 }
 
 /** Milliseconds that work takes at given prices. */
@@ -89,26 +90,43 @@ export function expectedMs(work: Work, cost: KernelCost): number {
   return (cost.call + work.tiles * perTile + work.copied * cost.copy + work.k * work.rows * cost.weight) / 1e6;
 }
 
-/** The row of constants that prices a path. */
-export function pathName(path: Exclude<LayerPath, {kind: 'stock'}>): Exclude<PathName, 'stock'>;
-export function pathName(path: LayerPath): PathName;
-export function pathName(path: LayerPath): PathName {
-  if (path.kind !== 'packed') return path.kind;
-  return path.n >= 8 ? '1x8' : (`1x${path.n}` as PathName);
+/** The row of constants that prices a path at a number of pixels. */
+export function pathName(path: LayerPath, outputPixels: number): PathName {
+  const few = outputPixels <= FEW_PIXELS;
+  if (path.kind === 'stock') return few ? 'stock, few pixels' : 'stock';
+  if (path.kind === 'dense') return few ? 'dense, few pixels' : 'dense';
+  if (path.n >= 8) return few ? '1x8, few pixels' : '1x8';
+  return `1x${path.n as 1 | 2 | 4}`;
 }
 
-/** Chooses how a layer runs: the one place where that is decided. */
-export function choosePath(layer: LayerGeometry, statistics: BlockStatistics, variant: Variant): PathChoice {
-  const paths: LayerPath[] = [
-    {kind: 'stock'},
-    {kind: 'dense'},
-    ...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const),
-  ];
-  const candidates = paths.map((path) => {
+/**
+ * Stock's kernel runs unless a path of ours is expected to take less than this share of its time: below that the
+ * expectation is no better than the model's own error.
+ */
+const CLEAR_GAIN = 0.9;
+
+/**
+ * Chooses how a layer runs: the one place where that is decided.
+ *
+ * @param statistics of the layer as a matrix: `layerStatistics`.
+ * @param skipZeros false leaves out the paths that skip zero blocks.
+ */
+export function choosePath(
+  layer: LayerGeometry,
+  statistics: BlockStatistics,
+  variant: Variant,
+  skipZeros = true,
+): PathChoice {
+  const ours: LayerPath[] = [{kind: 'dense'}];
+  if (skipZeros) ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
+  const candidates = [{kind: 'stock'} as const, ...ours].map((path: LayerPath) => {
     const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
     const work = pathWork(layer, path, entries, variant);
-    return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path)])};
+    return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels)])};
   });
+  const [stock] = candidates;
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
-  return {...candidates[0], candidates};
+  const [best] = candidates;
+  const chosen = best.expectedMs < CLEAR_GAIN * stock.expectedMs ? best : stock;
+  return {...chosen, candidates};
 }

@@ -81,37 +81,36 @@ export class Conv2DRunner {
     this.reserve(RECORD_BYTES + biasBytes + copies * rowBytes + PLANES_BYTES);
 
     const biasAddress = this.arena + RECORD_BYTES;
-    const bias = this.heap.floats(biasAddress, biasBytes / 4).fill(0);
-    if (call.bias) bias.set(this.heap.floats(call.bias, w.outChannels));
-
-    const record = this.heap.ints(this.arena, RECORD_BYTES / 4);
-    record[Task.input] = call.input;
-    record[Task.output] = call.output;
-    record[Task.values] = w.values;
-    record[Task.offsets] = w.offsets;
-    record[Task.rowStart] = w.rowStart;
-    record[Task.bias] = biasAddress;
-    record[Task.scratch] = biasAddress + biasBytes;
-    record[Task.kernel] = kernel;
-    record[Task.n] = w.n;
-    record[Task.k] = w.k;
-    record[Task.outChannels] = w.outChannels;
-    record[Task.macroTile] = macroTile;
-    record[Task.direct] = direct ? 1 : 0;
-    record[Task.inHeight] = g.inHeight;
-    record[Task.inWidth] = g.inWidth;
-    record[Task.inChannels] = g.inChannels;
-    record[Task.outHeight] = g.outHeight;
-    record[Task.outWidth] = g.outWidth;
-    record[Task.kernelHeight] = g.kernelHeight;
-    record[Task.kernelWidth] = g.kernelWidth;
-    record[Task.strideHeight] = g.strideHeight;
-    record[Task.strideWidth] = g.strideWidth;
-    record[Task.dilationHeight] = g.dilationHeight;
-    record[Task.dilationWidth] = g.dilationWidth;
-    record[Task.padTop] = g.padTop;
-    record[Task.padLeft] = g.padLeft;
-    this.writeEpilogue(call.epilogue, record);
+    this.writeBias(call.bias, biasAddress, w.outChannels, biasBytes);
+    this.writeEpilogue(call.epilogue);
+    const {i32} = this.heap;
+    const record = this.arena / 4;
+    i32[record + Task.input] = call.input;
+    i32[record + Task.output] = call.output;
+    i32[record + Task.values] = w.values;
+    i32[record + Task.offsets] = w.offsets;
+    i32[record + Task.rowStart] = w.rowStart;
+    i32[record + Task.bias] = biasAddress;
+    i32[record + Task.scratch] = biasAddress + biasBytes;
+    i32[record + Task.kernel] = kernel;
+    i32[record + Task.n] = w.n;
+    i32[record + Task.k] = w.k;
+    i32[record + Task.outChannels] = w.outChannels;
+    i32[record + Task.macroTile] = macroTile;
+    i32[record + Task.direct] = direct ? 1 : 0;
+    i32[record + Task.inHeight] = g.inHeight;
+    i32[record + Task.inWidth] = g.inWidth;
+    i32[record + Task.inChannels] = g.inChannels;
+    i32[record + Task.outHeight] = g.outHeight;
+    i32[record + Task.outWidth] = g.outWidth;
+    i32[record + Task.kernelHeight] = g.kernelHeight;
+    i32[record + Task.kernelWidth] = g.kernelWidth;
+    i32[record + Task.strideHeight] = g.strideHeight;
+    i32[record + Task.strideWidth] = g.strideWidth;
+    i32[record + Task.dilationHeight] = g.dilationHeight;
+    i32[record + Task.dilationWidth] = g.dilationWidth;
+    i32[record + Task.padTop] = g.padTop;
+    i32[record + Task.padLeft] = g.padLeft;
     this.kernels.conv2d(this.arena, 0, pixels);
   }
 
@@ -121,19 +120,28 @@ export class Conv2DRunner {
     this.arenaBytes = 0;
   }
 
-  private writeEpilogue({min, max, slope}: Epilogue, record: Int32Array): void {
-    const floats = this.heap.floats(this.arena, RECORD_BYTES / 4);
-    floats[Task.minBits] = min;
-    floats[Task.maxBits] = max;
+  /** Kernels read the bias of whole block rows: zeros follow its end. */
+  private writeBias(source: number, target: number, outChannels: number, bytes: number): void {
+    const {f32} = this.heap;
+    const to = target / 4;
+    if (source) f32.copyWithin(to, source / 4, source / 4 + outChannels);
+    f32.fill(0, source ? to + outChannels : to, to + bytes / 4);
+  }
+
+  private writeEpilogue({min, max, slope}: Epilogue): void {
+    const {f32, i32} = this.heap;
+    const record = this.arena / 4;
+    f32[record + Task.minBits] = min;
+    f32[record + Task.maxBits] = max;
     if (slope === undefined) {
-      record[Task.slopeCount] = 0;
+      i32[record + Task.slopeCount] = 0;
     } else if (typeof slope === 'number') {
-      floats[Task.words] = slope; // the word behind the record
-      record[Task.slopeCount] = 1;
-      record[Task.slopes] = this.arena + Task.words * 4;
+      f32[record + Task.words] = slope; // the word behind the record
+      i32[record + Task.slopeCount] = 1;
+      i32[record + Task.slopes] = this.arena + Task.words * 4;
     } else {
-      record[Task.slopeCount] = slope.count;
-      record[Task.slopes] = slope.address;
+      i32[record + Task.slopeCount] = slope.count;
+      i32[record + Task.slopes] = slope.address;
     }
   }
 

@@ -12,12 +12,15 @@ export interface EmscriptenHeap {
 const ALIGNMENT = 64;
 
 /**
- * The heap that tfjs's tensors live in, shared with our kernels. Views are made at each call and must not be kept: any
- * allocation, tfjs's own included, can grow the memory and detach them.
+ * The heap that tfjs's tensors live in, shared with our kernels. Take its views anew after whatever can allocate, tfjs's
+ * own calls included: the memory may have grown, which detaches them.
  */
 export class TfjsHeap {
   /** Address that malloc gave, by the aligned address that we handed out. */
   private readonly blocks = new Map<number, number>();
+  /** Valid as long as their buffer is the memory's: growth gives the memory another one. */
+  private floats = new Float32Array(0);
+  private integers = new Int32Array(0);
 
   private constructor(
     private readonly module: EmscriptenHeap,
@@ -65,11 +68,20 @@ export class TfjsHeap {
     this.module._free(block);
   }
 
-  floats(address: number, length: number): Float32Array {
-    return new Float32Array(this.memory.buffer, address, length);
+  /** The whole heap as floats, index = address / 4. Do not keep: any allocation may kill it. */
+  get f32(): Float32Array {
+    if (this.floats.buffer !== this.memory.buffer) this.renewViews();
+    return this.floats;
   }
 
-  ints(address: number, length: number): Int32Array {
-    return new Int32Array(this.memory.buffer, address, length);
+  /** The whole heap as integers, index = address / 4. Do not keep: any allocation may kill it. */
+  get i32(): Int32Array {
+    if (this.integers.buffer !== this.memory.buffer) this.renewViews();
+    return this.integers;
+  }
+
+  private renewViews(): void {
+    this.floats = new Float32Array(this.memory.buffer);
+    this.integers = new Int32Array(this.memory.buffer);
   }
 }

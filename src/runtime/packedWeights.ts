@@ -33,12 +33,12 @@ export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boole
   const bytes = (values.length + index) * 4;
   const address = heap.allocate(bytes);
   // Views only now: the allocation may have moved the heap.
-  heap.floats(address, values.length).set(values);
+  heap.f32.set(values, address / 4);
   const offsets = address + values.length * 4;
   if (!dense) {
-    const target = heap.ints(offsets, index);
-    for (let i = 0; i < blocks; i++) target[i] = columns[i] * columnBytes;
-    target.set(rowStart, blocks);
+    const {i32} = heap;
+    for (let i = 0, to = offsets / 4; i < blocks; i++, to++) i32[to] = columns[i] * columnBytes;
+    i32.set(rowStart, offsets / 4 + blocks);
   }
   return {layout, n, k, outChannels, values: address, offsets, rowStart: offsets + blocks * 4, bytes};
 }
