@@ -96,6 +96,7 @@ async function measure(shape) {
       const engine = engines[name];
       // Stock's kernels, ours included where it calls them, are bound to the heap of the backend that is active.
       await tf.setBackend(engine.backend === ours ? OURS : 'wasm');
+      configure({path: {kind: 'stock'}});
       warmUp(engine.backend, kernels.get(engine.backend));
       if (engine.path) configure({path: engine.path});
       const start = performance.now();

@@ -48,7 +48,7 @@ async function compile({name, features, shared}) {
   const {error, stderr} = await asc.main(
     [
       join(here, 'index.ts'),
-      '-O3',
+      '-O2',
       '--runtime',
       'stub',
       '--noAssert',

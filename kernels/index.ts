@@ -1,2 +1,3 @@
 // What the WebAssembly module exports.
 export {conv2d} from './conv2d';
+export {depthwiseConv2d} from './depthwiseConv2d';

@@ -1,6 +1,6 @@
 import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import {type backend_util, type DataType} from '@tensorflow/tfjs-core';
-import {Conv2DRunner, TfjsHeap, type KernelModule, type KernelVariant} from '../runtime';
+import {KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
 import {WeightCache} from './weightCache';
 
 /** Uses after which a tensor that a kernel made (a trained variable, say) counts as a weight. */
@@ -13,7 +13,7 @@ const USES_OF_A_WEIGHT = 3;
 export class BlockSparseBackend extends BackendWasm {
   readonly heap: TfjsHeap;
   readonly weightCache: WeightCache;
-  readonly conv2d: Conv2DRunner;
+  readonly runner: KernelRunner;
   /** Data that came from JavaScript rather than from a kernel: model weights do. */
   private readonly uploaded = new WeakSet<object>();
   private readonly uses = new WeakMap<object, number>();
@@ -33,7 +33,7 @@ export class BlockSparseBackend extends BackendWasm {
     super(wasm);
     this.heap = heap;
     this.weightCache = new WeightCache(heap, variant);
-    this.conv2d = new Conv2DRunner(heap, kernels, variant);
+    this.runner = new KernelRunner(heap, kernels, variant);
   }
 
   /**
@@ -66,7 +66,7 @@ export class BlockSparseBackend extends BackendWasm {
 
   override dispose(): void {
     this.weightCache.dispose();
-    this.conv2d.dispose();
+    this.runner.dispose();
     super.dispose();
   }
 }

@@ -1,6 +1,7 @@
 import {backend_util, type FusedConv2DAttrs, type TensorInfo} from '@tensorflow/tfjs-core';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
+import {geometryOf} from './convInfo';
 import {multiply} from './multiply';
 
 /** Inputs of Conv2D and FusedConv2D. */
@@ -52,22 +53,7 @@ export function convolve(backend: BlockSparseBackend, inputs: ConvInputs, attrs:
       outChannels: info.outChannels,
     },
     bias,
-    geometry: {
-      batch: info.batchSize,
-      inHeight: info.inHeight,
-      inWidth: info.inWidth,
-      inChannels: info.inChannels,
-      outHeight: info.outHeight,
-      outWidth: info.outWidth,
-      kernelHeight: info.filterHeight,
-      kernelWidth: info.filterWidth,
-      strideHeight: info.strideHeight,
-      strideWidth: info.strideWidth,
-      dilationHeight: info.dilationHeight,
-      dilationWidth: info.dilationWidth,
-      padTop: info.padInfo.top,
-      padLeft: info.padInfo.left,
-    },
+    geometry: geometryOf(info),
     outShape: info.outShape,
     activation,
   });

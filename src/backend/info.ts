@@ -31,6 +31,6 @@ export function backendInfo(): BackendInfo {
     reasons: backend.reasons,
     packedFilters: backend.weightCache.size,
     packedBytes: backend.weightCache.bytes,
-    scratchBytes: backend.conv2d.bytes,
+    scratchBytes: backend.runner.bytes,
   };
 }

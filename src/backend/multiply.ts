@@ -1,7 +1,7 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {FilterShape} from '../packed';
 import {macroTile} from '../plan';
-import type {Conv2DGeometry} from '../runtime';
+import type {ConvGeometry} from '../runtime';
 import type {FusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
@@ -17,7 +17,7 @@ export interface Product {
   readonly transposed?: boolean;
   /** outChannels floats. */
   readonly bias?: TensorInfo;
-  readonly geometry: Conv2DGeometry;
+  readonly geometry: ConvGeometry;
   readonly outShape: number[];
   readonly activation: FusedActivation;
 }
@@ -42,7 +42,7 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
   const weights = backend.weightCache.resolve(source, outputPixels);
   if (!weights) return null;
   const out = backend.makeOutput(product.outShape, 'float32');
-  backend.conv2d.run({
+  backend.runner.conv2d({
     input: backend.getMemoryOffset(x.dataId),
     output: backend.getMemoryOffset(out.dataId),
     weights,
@@ -55,7 +55,7 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
 }
 
 /** The convolution that a MatMul `[rows, k] x [k, m]` is: a 1x1 convolution over `rows` pixels. */
-export function matMulGeometry(rows: number, k: number): Conv2DGeometry {
+export function matMulGeometry(rows: number, k: number): ConvGeometry {
   return {
     batch: 1,
     inHeight: rows,

@@ -15,7 +15,9 @@ import {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {batchMatMulConfig} from './kernels/batchMatMul';
 import {conv2DConfig} from './kernels/conv2d';
+import {depthwiseConv2dConfig} from './kernels/depthwiseConv2d';
 import {fusedConv2DConfig} from './kernels/fusedConv2d';
+import {fusedDepthwiseConv2DConfig} from './kernels/fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './kernels/fusedMatMul';
 
 /** The name that `tf.setBackend` takes. */
@@ -26,7 +28,14 @@ const PRIORITY = 0;
 
 const THREADS_FLAG = 'WASM_HAS_MULTITHREAD_SUPPORT';
 
-const kernels: readonly KernelConfig[] = [batchMatMulConfig, conv2DConfig, fusedConv2DConfig, fusedMatMulConfig];
+const kernels: readonly KernelConfig[] = [
+  batchMatMulConfig,
+  conv2DConfig,
+  depthwiseConv2dConfig,
+  fusedConv2DConfig,
+  fusedDepthwiseConv2DConfig,
+  fusedMatMulConfig,
+];
 
 let active: BlockSparseBackend | null = null;
 

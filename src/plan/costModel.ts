@@ -100,10 +100,10 @@ export function pathName(path: LayerPath, outputPixels: number): PathName {
 }
 
 /**
- * Stock's kernel runs unless a path of ours is expected to take less than this share of its time: below that the
- * expectation is no better than the model's own error.
+ * Stock's kernel runs unless a path of ours is expected to take less than this share of its time. Below that an
+ * expectation is no better than the model's own error, which is larger where a call takes microseconds.
  */
-const CLEAR_GAIN = 0.9;
+const CLEAR_GAIN = {manyPixels: 0.97, fewPixels: 0.85};
 
 /**
  * Chooses how a layer runs: the one place where that is decided.
@@ -127,6 +127,7 @@ export function choosePath(
   const [stock] = candidates;
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
   const [best] = candidates;
-  const chosen = best.expectedMs < CLEAR_GAIN * stock.expectedMs ? best : stock;
+  const gain = layer.outputPixels <= FEW_PIXELS ? CLEAR_GAIN.fewPixels : CLEAR_GAIN.manyPixels;
+  const chosen = best.expectedMs < gain * stock.expectedMs ? best : stock;
   return {...chosen, candidates};
 }

@@ -5,6 +5,8 @@ import {kernelBinaries} from './generated/kernelBinaries';
 export interface KernelModule {
   /** Computes output pixels `begin .. end - 1` of the task record at address `task`. */
   conv2d(task: number, begin: number, end: number): void;
+  /** Computes output rows `begin .. end - 1`, counted through the batch. */
+  depthwiseConv2d(task: number, begin: number, end: number): void;
 }
 
 /**

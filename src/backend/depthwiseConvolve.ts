@@ -1,0 +1,58 @@
+import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
+import {hasDepthwiseKernel} from '../runtime';
+import {fusedActivation} from './activation';
+import type {BlockSparseBackend} from './blockSparseBackend';
+import {options} from './config';
+import {geometryOf} from './convInfo';
+import type {ConvAttrs, ConvInputs} from './convolve';
+import {replaceByStockUnary} from './stockKernel';
+
+/** Attributes of DepthwiseConv2dNative and FusedDepthwiseConv2D; the former has no data format of its own. */
+export type DepthwiseAttrs = Omit<ConvAttrs, 'dataFormat'> & {dataFormat?: string};
+
+/**
+ * A depthwise convolution on our kernels.
+ *
+ * @returns null where stock's kernel has to run: a layout, dtype or shape that it must refuse, or a geometry that there
+ *     is no kernel for.
+ */
+export function depthwiseConvolve(
+  backend: BlockSparseBackend,
+  inputs: ConvInputs,
+  attrs: DepthwiseAttrs,
+): TensorInfo | null {
+  const {x, filter, bias, preluActivationWeights} = inputs;
+  const path = options().path;
+  if (path !== 'auto' && path.kind === 'stock') return null;
+  if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
+  const info = backend_util.computeConv2DInfo(
+    x.shape as [number, number, number, number],
+    filter.shape as [number, number, number, number],
+    attrs.strides,
+    attrs.dilations ?? [1, 1],
+    attrs.pad,
+    attrs.dimRoundingMode,
+    true /* depthwise */,
+  );
+  const geometry = geometryOf(info);
+  if (info.inChannels !== filter.shape[2] || !hasDepthwiseKernel(geometry, filter.shape[3])) return null;
+  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== info.outChannels)) return null;
+  const activation = fusedActivation(
+    attrs.activation ?? 'linear',
+    info.outChannels,
+    preluActivationWeights,
+    attrs.leakyreluAlpha,
+    backend,
+  );
+  if (!activation || info.outShape.some((size) => size === 0)) return null;
+  const out = backend.makeOutput(info.outShape, 'float32');
+  backend.runner.depthwiseConv2d({
+    input: backend.getMemoryOffset(x.dataId),
+    output: backend.getMemoryOffset(out.dataId),
+    weights: backend.getMemoryOffset(filter.dataId),
+    bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
+    geometry,
+    epilogue: activation.epilogue,
+  });
+  return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;
+}
