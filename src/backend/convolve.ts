@@ -1,5 +1,6 @@
 import {backend_util, type FusedConv2DAttrs, type TensorInfo} from '@tensorflow/tfjs-core';
 import {fusedActivation} from './activation';
+import type {ConvGeometry} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import {multiply} from './multiply';
@@ -25,36 +26,65 @@ export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations' |
 export function convolve(backend: BlockSparseBackend, inputs: ConvInputs, attrs: ConvAttrs): TensorInfo | null {
   const {x, filter, bias, preluActivationWeights} = inputs;
   if (attrs.dataFormat !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
-  const info = backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations,
-    attrs.pad,
-    attrs.dimRoundingMode,
-  );
-  if (info.inChannels !== filter.shape[2]) return null; // grouped: not a convolution that stock's wasm knows either
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== info.outChannels)) return null;
+  const [kh, kw, inChannels, outChannels] = filter.shape;
+  if (x.shape[3] !== inChannels) return null; // grouped: not a convolution that stock's wasm knows either
+  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
   const activation = fusedActivation(
     attrs.activation ?? 'linear',
-    info.outChannels,
+    outChannels,
     preluActivationWeights,
     attrs.leakyreluAlpha,
     backend,
   );
   if (!activation) return null;
+  const geometry = pointwiseGeometry(x.shape, filter.shape, attrs) ?? generalGeometry(x.shape, filter.shape, attrs);
   return multiply(backend, {
     x,
     filter,
-    filterShape: {
-      kh: info.filterHeight,
-      kw: info.filterWidth,
-      inChannels: info.inChannels,
-      outChannels: info.outChannels,
-    },
+    filterShape: {kh, kw, inChannels, outChannels},
     bias,
-    geometry: geometryOf(info),
-    outShape: info.outShape,
+    geometry,
+    outShape: [geometry.batch, geometry.outHeight, geometry.outWidth, outChannels],
     activation,
   });
+}
+
+function generalGeometry(xShape: number[], filterShape: number[], attrs: ConvAttrs): ConvGeometry {
+  return geometryOf(
+    backend_util.computeConv2DInfo(
+      xShape as [number, number, number, number],
+      filterShape as [number, number, number, number],
+      attrs.strides,
+      attrs.dilations,
+      attrs.pad,
+      attrs.dimRoundingMode,
+    ),
+  );
+}
+
+/**
+ * The geometry of a 1x1 convolution of stride 1, most of a mobile network's layers, in a fraction of the time that
+ * tfjs's general function takes: for the smallest layers that is a third of a call. `null` for any other convolution.
+ */
+function pointwiseGeometry(xShape: number[], [kh, kw]: number[], attrs: ConvAttrs): ConvGeometry | null {
+  if (kh !== 1 || kw !== 1 || (attrs.pad !== 'same' && attrs.pad !== 'valid')) return null;
+  const {strides} = attrs;
+  if (strides !== 1 && (!Array.isArray(strides) || strides[0] !== 1 || strides[1] !== 1)) return null;
+  const [batch, height, width, inChannels] = xShape;
+  return {
+    batch,
+    inHeight: height,
+    inWidth: width,
+    inChannels,
+    outHeight: height,
+    outWidth: width,
+    kernelHeight: 1,
+    kernelWidth: 1,
+    strideHeight: 1,
+    strideWidth: 1,
+    dilationHeight: 1,
+    dilationWidth: 1,
+    padTop: 0,
+    padLeft: 0,
+  };
 }

@@ -65,10 +65,6 @@ export class TaskArena {
     this.size = bytes;
   }
 
-  set(word: Task, value: number): void {
-    this.heap.i32[this.address / 4 + word] = value;
-  }
-
   setGeometry(g: ConvGeometry): void {
     const {i32} = this.heap;
     const record = this.address / 4;
