@@ -2,8 +2,9 @@
 // Narrow images have their rows copied between borders of zeros, so that every tile runs on the microkernels; in wide ones
 // (`direct`) that would cost more than it saves, and the few pixels at the left and right edge go tap by tap.
 import {
-  f32_dwconv_3x3_s1_p1, f32_dwconv_3x3_s1_p4, f32_dwconv_3x3_s2_p1, f32_dwconv_3x3_s2_p4,
-  f32_dwconv_5x5_s1_p1, f32_dwconv_5x5_s1_p4, f32_dwconv_5x5_s2_p1, f32_dwconv_5x5_s2_p4,
+  f32_dwconv_3x3_s1_p1, f32_dwconv_3x3_s1_p2, f32_dwconv_3x3_s1_p4, f32_dwconv_3x3_s2_p1, f32_dwconv_3x3_s2_p2,
+  f32_dwconv_3x3_s2_p4, f32_dwconv_5x5_s1_p1, f32_dwconv_5x5_s1_p2, f32_dwconv_5x5_s1_p4, f32_dwconv_5x5_s2_p1,
+  f32_dwconv_5x5_s2_p2, f32_dwconv_5x5_s2_p4,
 } from './generated/microkernels';
 import {clamp, fma} from './simd';
 import {applySlopes} from './slopes';
@@ -68,31 +69,36 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32): void {
     const r3 = line(source, zeros, ring, lineBytes, k, top + 3, inHeight, inWidth, pixelBytes);
     const r4 = line(source, zeros, ring, lineBytes, k, top + 4, inHeight, inWidth, pixelBytes);
     for (let x = first; x < last; ) {
-      const wide = last - first >= 4;
-      // The last tile overlaps the one before rather than leaving single pixels.
-      if (wide) x = min(x, last - 4);
+      let tile = min(last - x, 4);
+      // Three pixels: a tile that overlaps the one before costs less than two and one.
+      if (tile == 3 && last - first >= 4) { x = last - 4; tile = 4; }
+      else if (tile == 3) tile = 2;
       const at = <usize>(ring ? x * stride : x * stride - padLeft) * pixelBytes;
       const q0 = r0 == zeros ? zeros : r0 + at, q1 = r1 == zeros ? zeros : r1 + at, q2 = r2 == zeros ? zeros : r2 + at;
       const q3 = r3 == zeros ? zeros : r3 + at, q4 = r4 == zeros ? zeros : r4 + at;
       const y = out + <usize>x * pixelBytes;
       if (k == 3) {
         if (stride == 1) {
-          if (wide) f32_dwconv_3x3_s1_p4(q0, q1, q2, pixelBytes, taps, y, low, high);
+          if (tile == 4) f32_dwconv_3x3_s1_p4(q0, q1, q2, pixelBytes, taps, y, low, high);
+          else if (tile == 2) f32_dwconv_3x3_s1_p2(q0, q1, q2, pixelBytes, taps, y, low, high);
           else f32_dwconv_3x3_s1_p1(q0, q1, q2, pixelBytes, taps, y, low, high);
         } else {
-          if (wide) f32_dwconv_3x3_s2_p4(q0, q1, q2, pixelBytes, taps, y, low, high);
+          if (tile == 4) f32_dwconv_3x3_s2_p4(q0, q1, q2, pixelBytes, taps, y, low, high);
+          else if (tile == 2) f32_dwconv_3x3_s2_p2(q0, q1, q2, pixelBytes, taps, y, low, high);
           else f32_dwconv_3x3_s2_p1(q0, q1, q2, pixelBytes, taps, y, low, high);
         }
       } else {
         if (stride == 1) {
-          if (wide) f32_dwconv_5x5_s1_p4(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
+          if (tile == 4) f32_dwconv_5x5_s1_p4(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
+          else if (tile == 2) f32_dwconv_5x5_s1_p2(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
           else f32_dwconv_5x5_s1_p1(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
         } else {
-          if (wide) f32_dwconv_5x5_s2_p4(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
+          if (tile == 4) f32_dwconv_5x5_s2_p4(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
+          else if (tile == 2) f32_dwconv_5x5_s2_p2(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
           else f32_dwconv_5x5_s2_p1(q0, q1, q2, q3, q4, pixelBytes, taps, y, low, high);
         }
       }
-      x += wide ? 4 : 1;
+      x += tile;
     }
     if (slopeCount) applySlopes(out, outWidth, channels, <usize>load<i32>(task, Task.slopes << 2), slopeCount);
   }

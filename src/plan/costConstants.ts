@@ -27,43 +27,43 @@ export interface KernelCost {
  */
 export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Record<PathName, KernelCost>>>> = {
   simd128: {
-    // error: median 1%, 90th percentile 4%
-    dense: {call: 1000, entry: 1.34, overflow: 0, row: 5.36, column: 0.196, copy: 0.139, weight: 0.389},
-    // error: median 4%, 90th percentile 12%
-    '1x1': {call: 951, entry: 1.82, overflow: 0.553, row: 7.48, column: 7.7, copy: 0.129, weight: 0.014},
-    // error: median 2%, 90th percentile 9%
-    '1x2': {call: 1250, entry: 1.33, overflow: 0.336, row: 7.85, column: 3.61, copy: 0.107, weight: 0.0129},
+    // error: median 2%, 90th percentile 4%
+    dense: {call: 1350, entry: 1.35, overflow: 0, row: 5.47, column: 0.137, copy: 0.135, weight: 0.0654},
     // error: median 3%, 90th percentile 10%
-    '1x4': {call: 1320, entry: 1.36, overflow: 0.159, row: 9.35, column: 1.57, copy: 0.112, weight: 0.0312},
-    // error: median 3%, 90th percentile 18%
-    '1x8': {call: 1540, entry: 1.96, overflow: 0, row: 5.3, column: 0.112, copy: 0.136, weight: 0.111},
+    '1x1': {call: 1060, entry: 1.82, overflow: 0.554, row: 7.3, column: 7.67, copy: 0.114, weight: 0},
+    // error: median 2%, 90th percentile 9%
+    '1x2': {call: 1180, entry: 1.34, overflow: 0.307, row: 7.77, column: 3.59, copy: 0.1, weight: 0.00285},
+    // error: median 3%, 90th percentile 11%
+    '1x4': {call: 1170, entry: 1.38, overflow: 0.204, row: 9.36, column: 1.49, copy: 0.116, weight: 0.0201},
+    // error: median 4%, 90th percentile 18%
+    '1x8': {call: 1200, entry: 1.96, overflow: 0, row: 4.71, column: 0.172, copy: 0.112, weight: 0.187},
     // error: median 4%, 90th percentile 12%
-    stock: {call: 4080, entry: 0.049, overflow: 0, row: 0.153, column: 0.245, copy: 0.0019, weight: 0},
-    // error: median 6%, 90th percentile 16%
-    'dense, few pixels': {call: 1210, entry: 1.07, overflow: 0, row: 13.6, column: 0, copy: 0, weight: 0},
-    // error: median 9%, 90th percentile 27%
-    '1x8, few pixels': {call: 1220, entry: 1.12, overflow: 0, row: 1.36, column: 0, copy: 0, weight: 0.0559},
-    // error: median 7%, 90th percentile 12%
-    'stock, few pixels': {call: 1690, entry: 0.126, overflow: 0, row: 0, column: 0, copy: 0, weight: 2.17e-18},
+    stock: {call: 3660, entry: 0.0494, overflow: 0, row: 0.142, column: 0.245, copy: 0, weight: 0},
+    // error: median 6%, 90th percentile 18%
+    'dense, few pixels': {call: 1120, entry: 0.936, overflow: 0, row: 22, column: 0, copy: 0, weight: 2.01e-14},
+    // error: median 7%, 90th percentile 24%
+    '1x8, few pixels': {call: 1060, entry: 1.19, overflow: 0, row: 12.5, column: 0.0545, copy: 0, weight: 0.00114},
+    // error: median 7%, 90th percentile 19%
+    'stock, few pixels': {call: 1200, entry: 0.116, overflow: 0, row: 0, column: 0, copy: 0, weight: 2.67e-14},
   },
   relaxed: {
-    // error: median 2%, 90th percentile 6%
-    dense: {call: 1090, entry: 1.46, overflow: 0, row: 7.3, column: 0.296, copy: 0.108, weight: 0.37},
-    // error: median 5%, 90th percentile 14%
-    '1x1': {call: 1180, entry: 1.13, overflow: 0.748, row: 7.18, column: 6.34, copy: 0.119, weight: 0.00564},
-    // error: median 4%, 90th percentile 10%
-    '1x2': {call: 1400, entry: 1.11, overflow: 0.212, row: 6.86, column: 2.84, copy: 0.099, weight: 0},
-    // error: median 4%, 90th percentile 12%
-    '1x4': {call: 1350, entry: 1.12, overflow: 0.249, row: 7.98, column: 1.25, copy: 0.0974, weight: 0.0105},
+    // error: median 2%, 90th percentile 7%
+    dense: {call: 1000, entry: 1.46, overflow: 0, row: 7.15, column: 0.375, copy: 0.1, weight: 0.414},
+    // error: median 4%, 90th percentile 11%
+    '1x1': {call: 1020, entry: 1.13, overflow: 0.725, row: 7.19, column: 7.03, copy: 0.106, weight: 0.00294},
+    // error: median 3%, 90th percentile 9%
+    '1x2': {call: 1240, entry: 1.13, overflow: 0.168, row: 6.72, column: 3.06, copy: 0.0936, weight: 0.00269},
+    // error: median 3%, 90th percentile 12%
+    '1x4': {call: 1370, entry: 1.13, overflow: 0.521, row: 7.76, column: 1.28, copy: 0.0941, weight: 0.000969},
     // error: median 4%, 90th percentile 16%
-    '1x8': {call: 890, entry: 1.52, overflow: 0, row: 9.79, column: 0.435, copy: 0.078, weight: 0.318},
-    // error: median 5%, 90th percentile 12%
-    stock: {call: 4250, entry: 0.0481, overflow: 0, row: 0.156, column: 0.234, copy: 0, weight: 0},
-    // error: median 9%, 90th percentile 12%
-    'dense, few pixels': {call: 1280, entry: 0.948, overflow: 0, row: 5.79, column: 0, copy: 0, weight: 0},
-    // error: median 9%, 90th percentile 28%
-    '1x8, few pixels': {call: 1340, entry: 1.01, overflow: 0, row: 0, column: 0, copy: 0, weight: 0.031},
-    // error: median 9%, 90th percentile 16%
-    'stock, few pixels': {call: 1650, entry: 0.118, overflow: 0, row: 0, column: 0, copy: 0, weight: 5.16e-15},
+    '1x8': {call: 580, entry: 1.54, overflow: 0, row: 9.42, column: 0.422, copy: 0.0786, weight: 0.205},
+    // error: median 4%, 90th percentile 12%
+    stock: {call: 4070, entry: 0.0481, overflow: 0, row: 0.159, column: 0.226, copy: 0, weight: 0},
+    // error: median 9%, 90th percentile 17%
+    'dense, few pixels': {call: 1120, entry: 0.919, overflow: 0, row: 4.25, column: 0, copy: 0, weight: 7.7e-14},
+    // error: median 11%, 90th percentile 27%
+    '1x8, few pixels': {call: 1110, entry: 1.02, overflow: 0, row: 8.74, column: 0, copy: 0, weight: 0.00704},
+    // error: median 9%, 90th percentile 17%
+    'stock, few pixels': {call: 1140, entry: 0.118, overflow: 0, row: 3.26, column: 0, copy: 0, weight: 0},
   },
 };

@@ -22,7 +22,10 @@ export function activate(x: number, activation: string, slope: number): number {
   }
 }
 
-/** A convolution by its definition, in float64: NHWC, filter [kh, kw, cin, cout]. */
+/**
+ * A convolution by its definition, in float64: NHWC, filter [kh, kw, cin, cout]; or a depthwise one, filter
+ * [kh, kw, cin, 1].
+ */
 export function referenceConv2d(
   shape: ConvShape,
   x: Float32Array,
@@ -30,6 +33,7 @@ export function referenceConv2d(
   bias: Float32Array | null,
   activation: string,
   slopes: (channel: number) => number,
+  depthwise = false,
 ): Float64Array {
   const [height, width] = shape.size;
   const info = backend_util.computeConv2DInfo(
@@ -54,7 +58,8 @@ export function referenceConv2d(
               if (column < 0 || column >= width) continue;
               const from = ((b * height + y) * width + column) * shape.cin;
               const tap = (ky * shape.k[1] + kx) * shape.cin;
-              for (let c = 0; c < shape.cin; c++) sum += x[from + c] * filter[(tap + c) * shape.cout + o];
+              if (depthwise) sum += x[from + o] * filter[tap + o];
+              else for (let c = 0; c < shape.cin; c++) sum += x[from + c] * filter[(tap + c) * shape.cout + o];
             }
           }
           out[i] = activate(sum, activation, slopes(o));

@@ -8,6 +8,7 @@ export interface ConvShape {
   readonly batch: number;
   readonly size: readonly [number, number];
   readonly cin: number;
+  /** A depthwise row's is cin. */
   readonly cout: number;
   readonly k: readonly [number, number];
   readonly stride: [number, number];
@@ -16,11 +17,11 @@ export interface ConvShape {
 }
 
 const table = JSON.parse(readFileSync(join(__dirname, '../../kernels/shapes.json'), 'utf8')) as Record<
-  'edge' | 'bench',
-  (Omit<ConvShape, 'stride' | 'dilation' | 'pad'> & Partial<ConvShape>)[]
+  'edge' | 'bench' | 'depthwiseEdge' | 'depthwiseBench',
+  (Omit<ConvShape, 'stride' | 'dilation' | 'pad' | 'cout'> & Partial<ConvShape>)[]
 >;
 
 /** The shapes of one part of the table, defaults filled in. */
-export function convShapes(part: 'edge' | 'bench'): ConvShape[] {
-  return table[part].map((row) => ({stride: [1, 1], dilation: [1, 1], pad: 'valid', ...row}));
+export function convShapes(part: keyof typeof table): ConvShape[] {
+  return table[part].map((row) => ({stride: [1, 1], dilation: [1, 1], pad: 'valid', cout: row.cin, ...row}));
 }
