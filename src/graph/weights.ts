@@ -134,11 +134,17 @@ export class WeightStore {
       const bytes =
         'byteLength' in content
           ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength)
-          : new Uint8Array(this.bytes.slice(content.start, content.end));
+          : this.encodedBytes(content.start, content.end);
       out.set(bytes, offset);
       offset += bytes.length;
     }
     return {weightSpecs: kept.map((entry) => entry.spec), weightData: out.buffer};
+  }
+
+  /** Encoded bytes, to be read only: a view where the weights are one buffer. */
+  private encodedBytes(start: number, end: number): Uint8Array {
+    if (this.data instanceof ArrayBuffer) return new Uint8Array(this.data, start, end - start);
+    return new Uint8Array(this.bytes.slice(start, end));
   }
 
   private append(entry: Entry): void {
@@ -171,8 +177,12 @@ export class WeightStore {
 }
 
 function dequantise(spec: Spec, encoded: ArrayBuffer): Float32Array {
-  if (spec.quantization?.dtype === 'float16') return Float32Array.from(new Uint16Array(encoded), decodeFloat16);
-  return Float32Array.from(affine(spec, encoded));
+  if (spec.quantization?.dtype !== 'float16') return new Float32Array(affine(spec, encoded));
+  const halves = new Uint16Array(encoded);
+  const table = (float16Table ??= Float32Array.from({length: 0x10000}, (_, bits) => decodeFloat16(bits)));
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];
+  return values;
 }
 
 /** value * scale + min in double precision, as tfjs computes it. */
@@ -185,8 +195,13 @@ function affine(spec: Spec, encoded: ArrayBuffer): Float64Array {
     );
   }
   const quantised = dtype === 'uint8' ? new Uint8Array(encoded) : new Uint16Array(encoded);
-  return Float64Array.from(quantised, (value) => value * scale + min);
+  const values = new Float64Array(quantised.length);
+  for (let i = 0; i < quantised.length; i++) values[i] = quantised[i] * scale + min;
+  return values;
 }
+
+/** All half-precision numbers by their bits: computed on first use, a load of models decodes millions of them. */
+let float16Table: Float32Array | undefined;
 
 /** IEEE 754 half precision from its bits. */
 function decodeFloat16(bits: number): number {

@@ -95,7 +95,10 @@ function scaleFilter(graph: ModelGraph, layer: Layer, scale: Float64Array): stri
   const name = graph.constantBehind(parseRef(layer.filter).node) ?? layer.filter;
   const shape = graph.weightShape(name);
   // The channels are the innermost dimension, a depthwise filter's the innermost two.
-  const scaled = graph.weightValues(name).map((value, i) => value * scale[i % scale.length]);
+  const scaled = graph.weightValues(name);
+  for (let row = 0; row < scaled.length; row += scale.length) {
+    for (let c = 0; c < scale.length; c++) scaled[row + c] *= scale[c];
+  }
   const folded = graph.freeName(`${name}/folded`);
   const inverse = graph.freeName(`${name}/unscale`);
   graph.addWeight(folded, scaled, shape);
