@@ -2,7 +2,7 @@
  * Channel coupling: where the output channels of a convolution go, and which constants have to follow when they are
  * put into another order (Lin et al., arXiv 2105.14713, section 3.3: the inputs of the next layer follow).
  */
-import {couplingRule, type Effect} from './couplingRules';
+import {couplingRule, type Effect, type Obstacle} from './couplingRules';
 import type {GraphNode, ModelGraph} from './modelGraph';
 import type {ShapeMap} from './shapes';
 
@@ -31,11 +31,6 @@ export interface ChannelGroup {
   readonly members: readonly GroupMember[];
   /** The constants that follow, without the producer's own filter. */
   readonly constants: readonly ConstantUse[];
-}
-
-/** Why a convolution's output channels have to stay in order. */
-export interface Obstacle {
-  readonly obstacle: string;
 }
 
 /**

@@ -1,6 +1,5 @@
 /** What each op does to the channels of a tensor that come in a new order. */
 import {readDataFormat, readFlag, readNumbers} from './attributes';
-import type {Obstacle} from './coupling';
 import type {GraphNode, ModelGraph} from './modelGraph';
 import {BINARY_OPS, CONVOLUTION_OPS, DEPTHWISE_OPS, MATMUL_OPS, REDUCTION_OPS, UNARY_OPS} from './opFamilies';
 import {readSqueezeAxes, type ShapeMap} from './shapes';
@@ -26,6 +25,11 @@ export interface Effect {
   readonly constants?: ReadonlyArray<{slot: number; axis: number; multiplier: number}>;
   /** Another tensor that must have the same channels in the same order. */
   readonly partner?: string;
+}
+
+/** Why a convolution's output channels have to stay in order. */
+export interface Obstacle {
+  readonly obstacle: string;
 }
 
 type Rule = (use: ChannelUse) => Effect | Obstacle;

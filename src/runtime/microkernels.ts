@@ -1,6 +1,8 @@
 import {Kernel} from '../../kernels/task';
 import type {KernelVariant} from './features';
-import type {WeightLayout} from './packedWeights';
+
+/** How weights lie in the heap, which decides the kernels that can walk them. */
+export type WeightLayout = 'dense' | 'rows' | 'panel4' | 'panel2' | 'panel1';
 
 /** Pixels that each microkernel computes at once. */
 export const KERNEL_TILES: Readonly<Record<Kernel, number>> = {

@@ -1,9 +1,6 @@
 import type {PackedFilter} from '../packed';
 import type {TfjsHeap} from './heap';
-import {panelTile} from './microkernels';
-
-/** How weights lie in the heap, which decides the kernels that can walk them. */
-export type WeightLayout = 'dense' | 'rows' | 'panel4' | 'panel2' | 'panel1';
+import {panelTile, type WeightLayout} from './microkernels';
 
 /** Weights in the heap, in the form that a microkernel walks. */
 export interface HeapWeights {
