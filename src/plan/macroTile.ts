@@ -1,8 +1,9 @@
 /**
- * Bytes of input rows and output that a macro tile may take: they stay in the level-2 cache while every block row's
- * weights pass over them once.
+ * Bytes of input rows and output that a macro tile may take. Every block row's weights pass over it once, so a small one
+ * reads the weights more often, and a large one leaves the level-1 cache: 16 to 64 KiB measured alike on MobileNetV2, 256
+ * KiB 5% slower.
  */
-const MACRO_TILE_BYTES = 96 * 1024;
+const MACRO_TILE_BYTES = 48 * 1024;
 
 /**
  * Output pixels of a macro tile: the pixels that all block rows visit before the next ones are laid out.
