@@ -1,35 +1,5 @@
+import {copyFloats, fillFloats} from './copy';
 import {Task} from './task';
-
-/** Copies `floats` floats; short runs dominate, where a bulk copy's call would cost more than it moves. */
-// @ts-ignore: decorator
-@inline
-function copyFloats(to: usize, from: usize, floats: i32): void {
-  const end = from + (<usize>floats << 2);
-  const vectors = from + (<usize>(floats & ~3) << 2);
-  while (from < vectors) {
-    v128.store(to, v128.load(from));
-    from += 16; to += 16;
-  }
-  while (from < end) {
-    store<f32>(to, load<f32>(from));
-    from += 4; to += 4;
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function clearFloats(to: usize, floats: i32): void {
-  const end = to + (<usize>floats << 2);
-  const vectors = to + (<usize>(floats & ~3) << 2);
-  while (to < vectors) {
-    v128.store(to, f32x4.splat(0));
-    to += 16;
-  }
-  while (to < end) {
-    store<f32>(to, 0);
-    to += 4;
-  }
-}
 
 /**
  * Writes the im2col rows of `pixels` output pixels from `first` on: for each its kh x kw taps times inChannels, taps
@@ -56,7 +26,7 @@ export function im2col(task: usize, first: i32, pixels: i32, rows: usize): void 
     const inside = dilationWidth == 1 && left >= 0 && left + kernelWidth <= inWidth;
     for (let ky = 0; ky < kernelHeight; ky++, row += dilationHeight) {
       if (row < 0 || row >= inHeight) {
-        clearFloats(to, line);
+        fillFloats(to, 0, line);
         to += <usize>line << 2;
         continue;
       }
@@ -68,7 +38,7 @@ export function im2col(task: usize, first: i32, pixels: i32, rows: usize): void 
       }
       let column = left;
       for (let kx = 0; kx < kernelWidth; kx++, column += dilationWidth) {
-        if (column < 0 || column >= inWidth) clearFloats(to, channels);
+        if (column < 0 || column >= inWidth) fillFloats(to, 0, channels);
         else copyFloats(to, source + (<usize>(column * channels) << 2), channels);
         to += <usize>channels << 2;
       }

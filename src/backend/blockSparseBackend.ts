@@ -26,7 +26,7 @@ export class BlockSparseBackend extends BackendWasm {
   constructor(
     wasm: BackendWasm['wasm'],
     heap: TfjsHeap,
-    kernels: KernelModule,
+    readonly kernels: KernelModule,
     readonly variant: KernelVariant,
     readonly reasons: readonly string[],
   ) {

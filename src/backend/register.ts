@@ -15,10 +15,13 @@ import {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {batchMatMulConfig} from './kernels/batchMatMul';
 import {conv2DConfig} from './kernels/conv2d';
+import {depthToSpaceConfig} from './kernels/depthToSpace';
 import {depthwiseConv2dConfig} from './kernels/depthwiseConv2d';
 import {fusedConv2DConfig} from './kernels/fusedConv2d';
 import {fusedDepthwiseConv2DConfig} from './kernels/fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './kernels/fusedMatMul';
+import {meanConfig} from './kernels/mean';
+import {padV2Config} from './kernels/padV2';
 
 /** The name that `tf.setBackend` takes. */
 export const BACKEND_NAME = 'blocksparse-1xn';
@@ -31,10 +34,13 @@ const THREADS_FLAG = 'WASM_HAS_MULTITHREAD_SUPPORT';
 const kernels: readonly KernelConfig[] = [
   batchMatMulConfig,
   conv2DConfig,
+  depthToSpaceConfig,
   depthwiseConv2dConfig,
   fusedConv2DConfig,
   fusedDepthwiseConv2DConfig,
   fusedMatMulConfig,
+  meanConfig,
+  padV2Config,
 ];
 
 let active: BlockSparseBackend | null = null;

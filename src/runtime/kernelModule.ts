@@ -7,6 +7,28 @@ export interface KernelModule {
   conv2d(task: number, begin: number, end: number): void;
   /** Computes output rows `begin .. end - 1`, counted through the batch. */
   depthwiseConv2d(task: number, begin: number, end: number): void;
+  /** The mean over pixels: input [batch, pixels, channels], output [batch, channels]. */
+  meanPixels(input: number, output: number, batch: number, pixels: number, channels: number): void;
+  /** Pads a tensor of rank 4 with a value: its shape, then the padding before and after along each axis. */
+  pad4d(
+    input: number,
+    output: number,
+    ...shapePaddingsAndValue: [
+      ...shape: [number, number, number, number],
+      ...paddings: [number, number, number, number, number, number, number, number],
+      value: number,
+    ]
+  ): void;
+  /** Blocks of channels to neighbouring pixels: input [batch, height, width, block, block, depth]. */
+  depthToSpace(
+    input: number,
+    output: number,
+    batch: number,
+    height: number,
+    width: number,
+    depth: number,
+    block: number,
+  ): void;
 }
 
 /**
