@@ -40,6 +40,10 @@ const WEIGHTS: Record<string, TestWeight> = {
   s6: positive([1, 1, 1, 6], 8),
   s111: weight([-0.7], [1, 1, 1, 1]),
   half: weight([0.5], []),
+  zero: weight([0], []),
+  six: weight([6], []),
+  five: weight([5], []),
+  ten: weight([10], []),
   gamma: positive([4], 9),
   beta: randomWeight([4], 10),
   mean: randomWeight([4], 11),
@@ -103,6 +107,43 @@ const CASES: Case[] = [
     title: 'depthwise, Mul, BiasAdd and Relu6',
     nodes: [depthwise, node('a', 'Mul', ['conv', 's6']), node('b', 'BiasAdd', ['a', 'b6']), node('y', 'Relu6', ['b'])],
     op: 'FusedDepthwiseConv2dNative',
+  },
+  {
+    title: 'a Relu6 spelled out as Minimum of Maximum',
+    nodes: [
+      conv,
+      node('a', 'Mul', ['conv', 'ten']),
+      node('b', 'Maximum', ['a', 'zero']),
+      node('y', 'Minimum', ['b', 'six']),
+    ],
+    op: '_FusedConv2D',
+  },
+  {
+    title: 'a Relu6 spelled out the other way round',
+    nodes: [
+      conv,
+      node('a', 'Mul', ['conv', 'ten']),
+      node('b', 'Minimum', ['six', 'a']),
+      node('y', 'Maximum', ['zero', 'b']),
+    ],
+    op: '_FusedConv2D',
+  },
+  {
+    title: 'a Relu that is clamped once more to a Relu6',
+    nodes: [
+      conv,
+      node('a', 'Mul', ['conv', 'ten']),
+      node('b', 'Relu', ['a']),
+      node('c', 'Maximum', ['b', 'zero']),
+      node('y', 'Minimum', ['c', 'six']),
+    ],
+    op: '_FusedConv2D',
+  },
+  {title: 'a Maximum with 0', nodes: [conv, node('y', 'Maximum', ['conv', 'zero'])], op: '_FusedConv2D'},
+  {
+    title: 'a Maximum with 0 whose Minimum is another number',
+    nodes: [conv, node('a', 'Maximum', ['conv', 'zero']), node('y', 'Minimum', ['a', 'five'])],
+    op: 'Minimum',
   },
   {
     title: 'depthwise and Prelu without a bias',
@@ -216,6 +257,16 @@ describe.each(['cpu', 'wasm'])('on %s, cleanUpGraph', (backend) => {
     const x = inputFor(false);
     const {kernelNames} = await tf.profile(() => model.execute({x}, 'y') as tf.Tensor);
     // tfjs lists the wrapping op beside its kernel.
+    expect(kernelNames.filter((name) => !name.endsWith('__op'))).toEqual(['FusedConv2D']);
+    model.dispose();
+    x.dispose();
+  });
+
+  it('leaves one kernel to run of a Relu6 spelled out after a Relu', async () => {
+    const {nodes} = CASES.find(({title}) => title.startsWith('a Relu that is clamped')) as Case;
+    const model = loadGraphModelSync(cleanUpGraph(modelOf(nodes)).artifacts as SyncSource);
+    const x = inputFor(false);
+    const {kernelNames} = await tf.profile(() => model.execute({x}, 'y') as tf.Tensor);
     expect(kernelNames.filter((name) => !name.endsWith('__op'))).toEqual(['FusedConv2D']);
     model.dispose();
     x.dispose();

@@ -321,36 +321,50 @@ describe('a cleaned-up model whose inner nodes are fed', () => {
       node('mul', 'Mul', ['conv', 's']),
       node('bias', 'BiasAdd', ['mul', 'b']),
       node('relu', 'Relu', ['bias']),
-      node('y', 'Neg', ['relu']),
+      node('max', 'Maximum', ['relu', 'zero']),
+      node('min', 'Minimum', ['max', 'six']),
+      node('y', 'Neg', ['min']),
     ],
-    {w: randomWeight([3, 3, 3, 4], 1), s: weight([2, 3, -4, 0.5]), b: randomWeight([4], 2)},
+    {
+      w: randomWeight([3, 3, 3, 4], 1),
+      s: weight([2, 3, -4, 0.5]),
+      b: randomWeight([4], 2),
+      zero: weight([0], []),
+      six: weight([6], []),
+    },
     {inputs: {image: {name: 'x:0'}}, outputs: {result: {name: 'y:0'}}},
   );
 
-  it.each(['conv', 'mul', 'bias', 'relu'])('computes from %s what the original computes', async (inner) => {
-    const original = loadGraphModelSync(layers as SyncSource);
-    setRewriter(
-      'cleanup',
-      rewriter((artifacts) => cleanUpGraph(artifacts).artifacts),
-    );
-    const cleaned = loadGraphModelSync(layers as SyncSource);
-    const fed = tf.tensor(randomWeight([1, 4, 4, 4], 3).values, [1, 4, 4, 4]);
-    const image = tf.tensor(randomWeight([1, 4, 4, 3], 4).values, [1, 4, 4, 3]);
-    const tensors = tf.memory().numTensors;
-    // With the model's own input beside it, and without.
-    for (const inputs of [{[inner]: fed}, {[inner]: fed, image}, {[inner]: fed, x: image}]) {
-      const expected = original.execute(inputs, 'y') as tf.Tensor;
-      const actual = cleaned.execute(inputs, 'y') as tf.Tensor;
-      const waited = (await cleaned.executeAsync(inputs, 'y')) as tf.Tensor;
-      expect([...actual.dataSync()]).toEqual([...expected.dataSync()]);
-      expect([...waited.dataSync()]).toEqual([...expected.dataSync()]);
-      tf.dispose([expected, actual, waited]);
-    }
-    expect(tf.memory().numTensors).toBe(tensors);
-    const usual = (cleaned.predict(image) as tf.Tensor).dataSync();
-    const wanted = (original.predict({image}) as tf.Tensor).dataSync();
-    usual.forEach((value, i) => expect(value).toBeCloseTo(wanted[i], 4));
-    cleaned.dispose();
-    original.dispose();
-  });
+  it.each(['conv', 'mul', 'bias', 'relu', 'max', 'min'])(
+    'computes from %s what the original computes',
+    async (inner) => {
+      const original = loadGraphModelSync(layers as SyncSource);
+      setRewriter(
+        'cleanup',
+        rewriter((artifacts) => cleanUpGraph(artifacts).artifacts),
+      );
+      const cleaned = loadGraphModelSync(layers as SyncSource);
+      const fed = tf.tensor(
+        randomWeight([1, 4, 4, 4], 3).values.map((v) => 12 * v),
+        [1, 4, 4, 4],
+      ); // beyond the clamp, too
+      const image = tf.tensor(randomWeight([1, 4, 4, 3], 4).values, [1, 4, 4, 3]);
+      const tensors = tf.memory().numTensors;
+      // With the model's own input beside it, and without.
+      for (const inputs of [{[inner]: fed}, {[inner]: fed, image}, {[inner]: fed, x: image}]) {
+        const expected = original.execute(inputs, 'y') as tf.Tensor;
+        const actual = cleaned.execute(inputs, 'y') as tf.Tensor;
+        const waited = (await cleaned.executeAsync(inputs, 'y')) as tf.Tensor;
+        expect([...actual.dataSync()]).toEqual([...expected.dataSync()]);
+        expect([...waited.dataSync()]).toEqual([...expected.dataSync()]);
+        tf.dispose([expected, actual, waited]);
+      }
+      expect(tf.memory().numTensors).toBe(tensors);
+      const usual = (cleaned.predict(image) as tf.Tensor).dataSync();
+      const wanted = (original.predict({image}) as tf.Tensor).dataSync();
+      usual.forEach((value, i) => expect(value).toBeCloseTo(wanted[i], 4));
+      cleaned.dispose();
+      original.dispose();
+    },
+  );
 });

@@ -56,9 +56,12 @@ export function absorb(graph: ModelGraph, head: string, fused: GraphNode): void 
 export function unfusedNodes(nodes: readonly GraphNode[]): GraphNode[] {
   const byName = new Map(nodes.map((node) => [node.name, node]));
   return nodes.map((node) => {
-    const twin = unfusedName(node);
-    const original = twin === undefined ? undefined : byName.get(twin);
-    return original === undefined ? node : {...original, name: node.name};
+    let original: GraphNode | undefined = node;
+    // What one pass made, a later one may have absorbed.
+    for (let twin = unfusedName(node); twin !== undefined; twin = original && unfusedName(original)) {
+      original = byName.get(twin);
+    }
+    return original === undefined || original === node ? node : {...original, name: node.name};
   });
 }
 

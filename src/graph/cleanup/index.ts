@@ -7,15 +7,17 @@ import type {io} from '@tensorflow/tfjs-core';
 
 import {ModelGraph} from '../modelGraph';
 import type {PassResult, Remark} from './absorb';
+import {clampActivation} from './clampActivation';
 import {foldAffine} from './foldAffine';
 import {fuseActivation} from './fuseActivation';
 
 export {unfusedNodes, type PassResult, type Remark} from './absorb';
+export {clampActivation} from './clampActivation';
 export {foldAffine} from './foldAffine';
 export {fuseActivation} from './fuseActivation';
 
-/** The passes in their order: an activation ends what an affine chain may reach. */
-const PASSES: ReadonlyArray<(graph: ModelGraph) => PassResult> = [foldAffine, fuseActivation];
+/** The passes in their order: an activation ends what an affine chain may reach, and is recognised before it is fused. */
+const PASSES: ReadonlyArray<(graph: ModelGraph) => PassResult> = [foldAffine, clampActivation, fuseActivation];
 
 export interface CleanUpResult {
   /** Standard artifacts; those given, untouched, where there was nothing to do. */
