@@ -1,7 +1,7 @@
 import {summarise} from './statistics.mjs';
 
 /** Loads and first inferences take turns; the smallest time counts, so that going first costs an engine nothing. */
-const LOADS = 3;
+const LOADS = 5;
 const WARM_UPS = 4;
 
 /**
@@ -11,8 +11,8 @@ const WARM_UPS = 4;
  * @property {number} minMs from the call until the results can be read, over all runs
  * @property {number} medianMs
  * @property {number} p95Ms
- * @property {number} firstMs first inference after a load, smallest of three
- * @property {number} loadMs smallest of three loads
+ * @property {number} firstMs first inference after a load, smallest of five
+ * @property {number} loadMs smallest of five loads
  * @property {number} heapBytes bytes that model, inputs and packed weights hold after the first inference
  */
 
