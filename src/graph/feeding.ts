@@ -1,15 +1,20 @@
 /**
  * tfjs lets inner nodes be fed in the place of inputs: `model.execute({'inner':
  * tensor})`. A fused node does not read the nodes it has absorbed, so a run
- * that feeds an inner node goes through the graph as it was before fusion.
+ * that feeds an inner node goes through the graph as it was before fusion. And
+ * where channels were rearranged, nothing reads the node of the old name: what
+ * is fed to it goes, in the new order, to the node behind it.
  */
 import type {GraphModel} from '@tensorflow/tfjs-converter';
-import type {NamedTensorMap, Tensor} from '@tensorflow/tfjs-core';
+import {dispose, gather, type NamedTensorMap, type Tensor} from '@tensorflow/tfjs-core';
+import {invertOrder} from '../pruning';
+import {readString} from './attributes';
 import {unfusedNodes} from './cleanup';
 import {parseRef, type GraphNode, type Signature, type Topology} from './graphTypes';
+import {REARRANGED} from './rearrange';
 
 interface Executor {
-  weightMap: object;
+  weightMap: Record<string, Tensor[]>;
   execute(inputs: NamedTensorMap, outputs?: string[]): Tensor[];
   executeAsync(inputs: NamedTensorMap, outputs?: string[]): Promise<Tensor[]>;
 }
@@ -23,25 +28,73 @@ interface GraphModelInternals {
   loadWithWeightMap(artifacts: object, weightMap: object): boolean;
 }
 
-/** Makes a loaded model that the clean-up rewrote compute right where inner nodes are fed. */
-export function feedUnfused(loaded: GraphModel): void {
+/** Makes a loaded model that was rewritten compute right where inner nodes are fed. */
+export function feedRewritten(loaded: GraphModel): void {
   const model = loaded as unknown as GraphModelInternals;
-  const fused = model.artifacts.modelTopology.node;
-  const nodes = unfusedNodes(fused);
-  if (nodes.every((node, i) => node === fused[i])) return;
+  const written = model.artifacts.modelTopology.node;
+  const nodes = unfusedNodes(written);
+  const isFused = nodes.some((node, i) => node !== written[i]);
+  const moved = rearrangedNodes(written);
+  if (!isFused && moved.size === 0) return;
 
   const {executor} = model;
   const execute = executor.execute.bind(executor);
   const executeAsync = executor.executeAsync.bind(executor);
   const isInput = inputTest(model);
   const feedsInner = (inputs: NamedTensorMap): boolean => !Object.keys(inputs).every(isInput);
+  const plain: Executor = {weightMap: executor.weightMap, execute, executeAsync};
   let unfused: Executor | undefined;
-  const whole = (): Executor => (unfused ??= buildExecutor(model, nodes));
+  const whole = (): Executor => (isFused ? (unfused ??= buildExecutor(model, nodes)) : plain);
 
-  executor.execute = (inputs, outputs) =>
-    feedsInner(inputs) ? whole().execute(inputs, outputs) : execute(inputs, outputs);
-  executor.executeAsync = (inputs, outputs) =>
-    feedsInner(inputs) ? whole().executeAsync(inputs, outputs) : executeAsync(inputs, outputs);
+  executor.execute = (inputs, outputs) => {
+    if (!feedsInner(inputs)) return execute(inputs, outputs);
+    const {fed, made} = rearrangeFed(executor, moved, inputs);
+    try {
+      return whole().execute(fed, outputs);
+    } finally {
+      dispose(made);
+    }
+  };
+  executor.executeAsync = async (inputs, outputs) => {
+    if (!feedsInner(inputs)) return executeAsync(inputs, outputs);
+    const {fed, made} = rearrangeFed(executor, moved, inputs);
+    try {
+      return await whole().executeAsync(fed, outputs);
+    } finally {
+      dispose(made);
+    }
+  };
+}
+
+/** By node name: the node that has its channels in the new order, and the constant that undoes that order. */
+type Rearranged = ReadonlyMap<string, {readonly source: string; readonly inverse: string}>;
+
+function rearrangedNodes(nodes: readonly GraphNode[]): Rearranged {
+  return new Map(
+    nodes.flatMap((node) => {
+      const source = readString(node, REARRANGED);
+      return source === undefined ? [] : [[node.name, {source, inverse: node.input![1]}] as const];
+    }),
+  );
+}
+
+/** The tensors to feed, and those of them that had to be made: the caller disposes of these. */
+function rearrangeFed(
+  {weightMap}: Executor,
+  moved: Rearranged,
+  inputs: NamedTensorMap,
+): {fed: NamedTensorMap; made: Tensor[]} {
+  const made: Tensor[] = [];
+  const fed = Object.fromEntries(
+    Object.entries(inputs).map(([key, tensor]) => {
+      const target = moved.get(parseRef(key).node);
+      if (target === undefined) return [key, tensor];
+      const order = invertOrder(weightMap[target.inverse][0].dataSync<'int32'>());
+      made.push(gather(tensor, [...order], -1));
+      return [target.source, made[made.length - 1]];
+    }),
+  );
+  return {fed, made};
 }
 
 /** Tells a model's own inputs, by key of the signature or by node, from inner nodes. */

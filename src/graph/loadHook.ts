@@ -8,7 +8,7 @@
 import {GraphModel} from '@tensorflow/tfjs-converter';
 import {util, type io} from '@tensorflow/tfjs-core';
 
-import {feedUnfused} from './feeding';
+import {feedRewritten} from './feeding';
 
 /** In the order in which they run. */
 const KINDS = ['prune', 'cleanup'] as const;
@@ -94,7 +94,7 @@ export function installLoadHook(): void {
 
   const finish = (model: GraphModelInternals, artifacts: io.ModelArtifacts): true => {
     const result = loadSync.call(model, artifacts) as true;
-    feedUnfused(model as unknown as GraphModel);
+    feedRewritten(model as unknown as GraphModel);
     return result;
   };
 }

@@ -6,7 +6,7 @@
  * back. No output needs these nodes: they cost nothing until somebody fetches them. The same holds for constants.
  */
 import {expandOrder, invertOrder, permuteAxis, type ChannelOrder} from '../pruning';
-import {intAttr} from './attributes';
+import {intAttr, stringAttr} from './attributes';
 import type {ChannelGroup, ConstantUse} from './coupling';
 import {soleConstant} from './couplingRules';
 import type {ModelGraph} from './modelGraph';
@@ -31,6 +31,9 @@ interface ConstantChange {
   readonly slot: number;
   readonly axes: AxisOrder[];
 }
+
+/** Attribute of a node that restores the old order of channels: the node that has them in the new order. */
+export const REARRANGED = '_rearranged';
 
 /** Suffix of the nodes whose channels come in a new order. */
 const SUFFIX = '/1xn';
@@ -136,7 +139,8 @@ class Restorer {
         name,
         op: 'GatherV2',
         input: [source, indices, this.constant(`axis_${axisName}${SUFFIX}`, () => Int32Array.of(axis), [])],
-        attr: {batch_dims: intAttr(0)},
+        // Who feeds this node in the place of computing it has to be sent to the node behind it: see feeding.ts.
+        attr: {batch_dims: intAttr(0), ...(axes.length === 1 && {[REARRANGED]: stringAttr(source)})},
       });
       source = name;
     });

@@ -1,7 +1,14 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import {loadGraphModel, loadGraphModelSync} from '@tensorflow/tfjs-converter';
-import {pruneArtifacts, pruneOnLoad, type PruneOnLoadOptions, type PruneReport} from '../../src/graph';
+import {
+  cleanUpGraph,
+  pruneArtifacts,
+  pruneOnLoad,
+  setRewriter,
+  type PruneOnLoadOptions,
+  type PruneReport,
+} from '../../src/graph';
 import {randomFloats, randomNumbers} from '../support/random';
 import {ConvGraphBuilder} from './convGraphs';
 import {relativeError} from './smallGraphs';
@@ -111,5 +118,58 @@ describe('pruneOnLoad', () => {
     pruneOnLoad(options);
     options.sparsity = 0;
     expect(outputOf(await loadGraphModel(handler()))).toEqual(pruned);
+  });
+});
+
+describe('a model whose channels were rearranged', () => {
+  /** As `twoConvolutions`, with a scale and a clamp that the clean-up takes into the layer before them. */
+  function unfused(): tf.io.ModelArtifacts {
+    const g = new ConvGraphBuilder(5);
+    const stem = g.conv('stem', g.input('x', [-1, 6, 6, 3]), {out: 16, fused: ['BiasAdd', 'Relu']});
+    const inner = g.conv('inner', stem, {out: 32});
+    const scaled = g.add('scaled', 'Mul', [inner, g.floats('scale', [32])]);
+    const relu = g.add('relu', 'Relu', [scaled]);
+    return g.artifacts([g.conv('last', relu, {out: 16})]);
+  }
+
+  // tfjs warns where executeAsync was not needed.
+  beforeEach(() => jest.spyOn(console, 'warn').mockImplementation(() => undefined));
+  afterEach(() => {
+    jest.restoreAllMocks();
+    setRewriter('cleanup', null);
+  });
+
+  test.each([
+    ['stem', 16, false],
+    ['inner', 32, false],
+    ['relu', 32, false],
+    ['inner', 32, true],
+    ['scaled', 32, true],
+    ['relu', 32, true],
+  ])("takes '%s' fed in the place of its input, %i channels, cleaned up too: %s", async (name, channels, cleanUp) => {
+    const plain = loadGraphModelSync(unfused() as Parameters<typeof loadGraphModelSync>[0]);
+    pruneOnLoad({sparsity: 0, layers: ['stem', 'inner']});
+    if (cleanUp) {
+      setRewriter('cleanup', {applies: () => true, rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts});
+    }
+    const model = loadGraphModelSync(unfused() as Parameters<typeof loadGraphModelSync>[0]);
+    const fed = tf.tensor4d(randomFloats(36 * channels, randomNumbers(3)), [1, 6, 6, channels]);
+    const image = x();
+    const tensors = tf.memory().numTensors;
+    for (const inputs of [{[name]: fed}, {[name]: fed, x: image}]) {
+      const expected = plain.execute(inputs, 'last') as tf.Tensor;
+      const actual = model.execute(inputs, 'last') as tf.Tensor;
+      const waited = (await model.executeAsync(inputs, 'last')) as tf.Tensor;
+      for (const result of [actual, waited]) {
+        expect(relativeError(result.dataSync() as Float32Array, expected.dataSync() as Float32Array)).toBeLessThan(
+          1e-5,
+        );
+      }
+      tf.dispose([expected, actual, waited]);
+    }
+    expect(tf.memory().numTensors).toBe(tensors);
+    tf.dispose([fed, image]);
+    plain.dispose();
+    model.dispose();
   });
 });
