@@ -1,5 +1,4 @@
 /** Copies `floats` floats; short runs dominate, where a bulk copy's call would cost more than it moves. */
-// @ts-ignore: decorator
 @inline
 export function copyFloats(to: usize, from: usize, floats: i32): void {
   const end = from + (<usize>floats << 2);
@@ -14,7 +13,6 @@ export function copyFloats(to: usize, from: usize, floats: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 export function fillFloats(to: usize, value: f32, floats: i32): void {
   const end = to + (<usize>floats << 2);

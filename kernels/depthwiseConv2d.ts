@@ -129,7 +129,6 @@ function packTaps(weights: usize, bias: usize, count: i32, pixelBytes: usize, to
 }
 
 /** The first pixel of an input row: in the ring of padded rows or the input itself; the row of zeros where there is none. */
-// @ts-ignore: decorator
 @inline
 function line(
   source: usize, zeros: usize, ring: usize, lineBytes: usize, k: i32, row: i32, inHeight: i32, inWidth: i32, pixelBytes: usize,

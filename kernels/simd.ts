@@ -1,7 +1,6 @@
 // The few vector idioms that all kernels share. The two variants of the module differ here and nowhere else.
 
 /** a * b + c, in one rounding where the module is built with relaxed SIMD. */
-// @ts-ignore: decorator
 @inline
 export function fma(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -9,14 +8,12 @@ export function fma(a: v128, b: v128, c: v128): v128 {
 }
 
 /** Limits x to [low, high]; a NaN of x stays. pmin and pmax are one instruction on x64, min and max a long sequence. */
-// @ts-ignore: decorator
 @inline
 export function clamp(x: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(x, low), high);
 }
 
 /** Stores the first `count` (1 to 3) lanes. */
-// @ts-ignore: decorator
 @inline
 export function storeLanes(to: usize, x: v128, count: i32): void {
   if (count == 1) {
@@ -28,7 +25,6 @@ export function storeLanes(to: usize, x: v128, count: i32): void {
 }
 
 /** Stores `count` (1 to 8) floats of a pair of vectors. */
-// @ts-ignore: decorator
 @inline
 export function store8(to: usize, low: v128, high: v128, count: i32): void {
   if (count >= 8) {

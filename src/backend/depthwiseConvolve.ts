@@ -2,9 +2,9 @@ import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
 import {hasDepthwiseKernel} from '../runtime';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
-import {options} from './config';
 import {geometryOf} from './convInfo';
 import type {ConvAttrs, ConvInputs} from './convolve';
+import {makeOutput} from './output';
 import {replaceByStockUnary} from './stockKernel';
 
 /** Attributes of DepthwiseConv2dNative and FusedDepthwiseConv2D; the former has no data format of its own. */
@@ -22,8 +22,6 @@ export function depthwiseConvolve(
   attrs: DepthwiseAttrs,
 ): TensorInfo | null {
   const {x, filter, bias, preluActivationWeights} = inputs;
-  const path = options().path;
-  if (path !== 'auto' && path.kind === 'stock') return null;
   if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
   const info = backend_util.computeConv2DInfo(
     x.shape as [number, number, number, number],
@@ -45,14 +43,15 @@ export function depthwiseConvolve(
     backend,
   );
   if (!activation || info.outShape.some((size) => size === 0)) return null;
-  const out = backend.makeOutput(info.outShape, 'float32');
-  backend.runner.depthwiseConv2d({
-    input: backend.getMemoryOffset(x.dataId),
-    output: backend.getMemoryOffset(out.dataId),
-    weights: backend.getMemoryOffset(filter.dataId),
-    bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
-    geometry,
-    epilogue: activation.epilogue,
-  });
+  const out = makeOutput(backend, info.outShape, (output) =>
+    backend.runner.depthwiseConv2d({
+      input: backend.getMemoryOffset(x.dataId),
+      output,
+      weights: backend.getMemoryOffset(filter.dataId),
+      bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
+      geometry,
+      epilogue: activation.epilogue,
+    }),
+  );
   return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;
 }

@@ -1,7 +1,8 @@
 import type {_FusedMatMulAttrs, TensorInfo} from '@tensorflow/tfjs-core';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
-import {matMulGeometry, multiply} from './multiply';
+import {pointwiseGeometry} from './convInfo';
+import {multiply} from './multiply';
 
 /** Inputs of BatchMatMul and _FusedMatMul. */
 export interface MatMulInputs {
@@ -45,7 +46,7 @@ export function matMultiply(backend: BlockSparseBackend, inputs: MatMulInputs, a
     filterShape: {kh: 1, kw: 1, inChannels: k, outChannels: m},
     transposed: attrs.transposeB,
     bias,
-    geometry: matMulGeometry(rows, k),
+    geometry: pointwiseGeometry(1, rows, 1, k), // a MatMul is a 1x1 convolution over an image of `rows` x 1 pixels
     outShape,
     activation,
   });

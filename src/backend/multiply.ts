@@ -5,6 +5,7 @@ import type {ConvGeometry} from '../runtime';
 import type {FusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
+import {makeOutput} from './output';
 import {replaceByStockUnary} from './stockKernel';
 import type {WeightSource} from './weightCache';
 
@@ -41,35 +42,16 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
   };
   const weights = backend.weightCache.resolve(source, outputPixels);
   if (!weights) return null;
-  const out = backend.makeOutput(product.outShape, 'float32');
-  backend.runner.conv2d({
-    input: backend.getMemoryOffset(x.dataId),
-    output: backend.getMemoryOffset(out.dataId),
-    weights,
-    bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
-    geometry,
-    epilogue: product.activation.epilogue,
-    macroTile: macroTile(weights.k, outChannels),
-  });
+  const out = makeOutput(backend, product.outShape, (output) =>
+    backend.runner.conv2d({
+      input: backend.getMemoryOffset(x.dataId),
+      output,
+      weights,
+      bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
+      geometry,
+      epilogue: product.activation.epilogue,
+      macroTile: macroTile(weights.k, outChannels),
+    }),
+  );
   return product.activation.then ? replaceByStockUnary(product.activation.then, out, backend) : out;
-}
-
-/** The convolution that a MatMul `[rows, k] x [k, m]` is: a 1x1 convolution over `rows` pixels. */
-export function matMulGeometry(rows: number, k: number): ConvGeometry {
-  return {
-    batch: 1,
-    inHeight: rows,
-    inWidth: 1,
-    inChannels: k,
-    outHeight: rows,
-    outWidth: 1,
-    kernelHeight: 1,
-    kernelWidth: 1,
-    strideHeight: 1,
-    strideWidth: 1,
-    dilationHeight: 1,
-    dilationWidth: 1,
-    padTop: 0,
-    padLeft: 0,
-  };
 }

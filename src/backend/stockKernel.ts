@@ -1,17 +1,33 @@
 import {getKernel, type KernelConfig, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {BlockSparseBackend} from './blockSparseBackend';
+import {options} from './config';
 
-/** Arguments of a tfjs kernel function. */
-export type KernelArgs = Parameters<KernelConfig['kernelFunc']>[0];
+type KernelArgs = Parameters<KernelConfig['kernelFunc']>[0];
 
-/** What a stock wasm kernel needs to run on our backend: its setup, which binds its C++ function to the active heap. */
-export function stockSetup(kernelName: string): (backend: object) => void {
-  return (backend) => getKernel(kernelName, 'wasm').setupFunc?.(backend);
-}
-
-/** Runs tfjs's own kernel; it also gives tfjs's own errors for arguments that it does not take. */
-export function runStock(kernelName: string, args: KernelArgs): TensorInfo {
-  return getKernel(kernelName, 'wasm').kernelFunc(args) as TensorInfo;
+/**
+ * A tfjs kernel of ours in the place of a stock one. Stock's kernel stays behind it: it runs what ours does not take, and
+ * gives tfjs's own errors for arguments that nobody takes.
+ *
+ * @param run gets the kernel's inputs and attributes as tfjs-core declares them for it, and returns null where stock's
+ *     kernel has to run. It is not asked where the options say that stock's kernels run.
+ */
+export function ourKernel<Inputs, Attrs>(
+  kernelName: string,
+  run: (backend: BlockSparseBackend, inputs: Inputs, attrs: Attrs) => TensorInfo | null,
+): KernelConfig {
+  return {
+    kernelName,
+    backendName: 'blocksparse-1xn',
+    // Binds stock's C++ function to the heap of the backend that becomes active.
+    setupFunc: (backend) => getKernel(kernelName, 'wasm').setupFunc?.(backend),
+    kernelFunc: (args) => {
+      const {inputs, attrs, backend} = args as KernelArgs & {backend: BlockSparseBackend};
+      const {path} = options();
+      const stockAlone = path !== 'auto' && path.kind === 'stock';
+      const out = stockAlone ? null : run(backend, inputs as unknown as Inputs, attrs as unknown as Attrs);
+      return out ?? runStock(kernelName, args);
+    },
+  };
 }
 
 /** Replaces a kernel's intermediate result by what a stock unary kernel makes of it. */
@@ -19,4 +35,8 @@ export function replaceByStockUnary(kernelName: string, x: TensorInfo, backend: 
   const result = runStock(kernelName, {inputs: {x}, attrs: {}, backend});
   backend.disposeData(x.dataId);
   return result;
+}
+
+function runStock(kernelName: string, args: KernelArgs): TensorInfo {
+  return getKernel(kernelName, 'wasm').kernelFunc(args) as TensorInfo;
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {backendInfo, configure} from '../../src';
+import {backendInfo, type BlockSparseBackend, configure} from '../../src';
 import {OURS, useVariant} from '../support/backends';
 import {blockSparseFloats, randomFloats, randomNumbers} from '../support/random';
 import {maxDifference} from '../support/reference';
@@ -131,6 +131,20 @@ describe('the backend', () => {
     expect(backendInfo()).toMatchObject({variant: 'simd128', packedFilters: 0, packedBytes: 0});
     await useVariant('relaxed');
     expect(backendInfo().variant).toBe('relaxed');
+  });
+
+  it('frees what it has made when a kernel fails half-way', () => {
+    const backend = tf.engine().backend as BlockSparseBackend;
+    const x = tf.ones<tf.Rank.R4>([1, 4, 4, 8]);
+    const filter = tf.tensor4d(randomFloats(64, randomNumbers(1)), [1, 1, 8, 8]);
+    const failing = jest.spyOn(backend.runner, 'conv2d').mockImplementation(() => {
+      throw new Error('out of WebAssembly memory');
+    });
+    const before = backend.numDataIds();
+    expect(() => conv(x, filter)).toThrow(/out of WebAssembly memory/);
+    expect(backend.numDataIds()).toBe(before);
+    failing.mockRestore();
+    expect(conv(x, filter).shape).toEqual([1, 4, 4, 8]);
   });
 
   it('has every kernel that stock wasm has', () => {
