@@ -21,8 +21,6 @@ await tf.setBackend(OURS);
 const {variant, threads, reasons} = backendInfo();
 line(`${OURS} (${variant}, ${threads} thread) beside stock ${STOCK}, run by run in one process`);
 line(`${cpus()[0].model}, Node ${process.versions.node}; ${reasons.join('; ')}`);
-if (variant !== 'relaxed')
-  line('Faster where Node has it: node --experimental-wasm-relaxed-simd demo/demo.mjs (on by default since Node 22)');
 await showDetector();
 await showUpscaler();
 

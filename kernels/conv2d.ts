@@ -1,7 +1,7 @@
 // The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
 // finishes with the activations that a clamp cannot express.
 import {
-  f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8,
+  f32_gemm_1x4_p8, f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8,
   f32_spmm_1x8_p1, f32_spmm_1x8_p4, f32_spmm_1x8_p6,
 } from './generated/microkernels';
 import {im2col} from './im2col';
@@ -60,7 +60,9 @@ function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usiz
     const at = <usize>c << 2;
     const outBytes = <usize>outChannels << 2;
     const left = outChannels - c;
-    if (kernel == Kernel.f32_gemm_1x8_p6) {
+    if (left <= 4 && kernel != Kernel.f32_gemm_1x8_p1) {
+      f32_gemm_1x4_p8(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+    } else if (kernel == Kernel.f32_gemm_1x8_p6) {
       f32_gemm_1x8_p6(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
     } else if (kernel == Kernel.f32_gemm_1x8_p4) {
       f32_gemm_1x8_p4(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);

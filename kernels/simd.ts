@@ -37,3 +37,10 @@ export function store8(to: usize, low: v128, high: v128, count: i32): void {
     storeLanes(to, low, count);
   }
 }
+
+/** Stores the first `count` (1 or more) lanes, all of them from 4 on. */
+@inline
+export function store4(to: usize, x: v128, count: i32): void {
+  if (count >= 4) v128.store(to, x);
+  else storeLanes(to, x, count);
+}

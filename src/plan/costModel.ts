@@ -47,6 +47,9 @@ const PANEL_TILES: Readonly<Partial<Record<BlockSize, number>>> = {1: 32, 2: 16,
 /** Up to so many pixels the kernels of one pixel run. */
 const FEW_PIXELS = 2;
 
+/** Time of a dense block row of at most 4 channels, as a share of one of 8. */
+const NARROW_ROW = 0.85;
+
 const LEVEL_1_BYTES = 32 * 1024;
 
 /**
@@ -66,7 +69,8 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const tile = PANEL_TILES[n] ?? rowTile(pixels, variant);
   const blockRows = Math.ceil(outChannels / n);
   // N = 16 and 32 run in passes of 8 channels; a ragged last row needs fewer.
-  const rows = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
+  const passes = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
+  const rows = path.kind === 'dense' && pixels > FEW_PIXELS ? denseRows(outChannels) : passes;
   return {
     tiles: Math.ceil(pixels / tile),
     entries: path.kind === 'dense' ? k * rows : (entries * rows) / blockRows,
@@ -75,6 +79,12 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
     copied,
     overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (k * tile * 4)) : 0,
   };
+}
+
+/** Dense block rows of 8; a last one of at most 4 channels has a kernel of its own. */
+function denseRows(outChannels: number): number {
+  const rest = outChannels % 8;
+  return Math.floor(outChannels / 8) + (rest === 0 ? 0 : rest <= 4 ? NARROW_ROW : 1);
 }
 
 /** Pixels of a tile where rows of pixels are read; six of them need fused multiply-adds (runtime/microkernels.ts). */
