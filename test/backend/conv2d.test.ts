@@ -59,4 +59,16 @@ describe.each(VARIANTS)('conv2d on the %s kernels', (variant) => {
       expect(maxDifference(result, stock[i])).toBeLessThan(1e-5 * range);
     });
   });
+
+  it.each(convShapes('bench'))("gives stock's result on every path for the benchmark's $name", async (shape) => {
+    const test = sparseCase(shape, 4, 0.5, 2); // relu6 and a bias
+    const ours = PATHS.map((path) => {
+      configure({path});
+      return runCase(test);
+    });
+    await tf.setBackend('wasm');
+    const stock = runCase(test);
+    await tf.setBackend(OURS);
+    for (const result of ours) expect(maxDifference(result, stock)).toBeLessThan(1e-4);
+  });
 });

@@ -38,6 +38,15 @@ describe.each(VARIANTS)('depthwise convolution on the %s kernels', (variant) => 
     });
   });
 
+  it.each(convShapes('depthwiseBench'))("gives stock's result for the benchmark's $name", async (shape) => {
+    const test = depthwiseCase(shape, 2);
+    const ours = runCase(test);
+    await tf.setBackend('wasm');
+    const stock = runCase(test);
+    await tf.setBackend(OURS);
+    expect(maxDifference(ours, stock)).toBeLessThan(1e-5);
+  });
+
   it("leaves a channel multiplier to stock's kernel", () => {
     const x = tf.ones<tf.Rank.R4>([1, 4, 4, 4]);
     const out = tf.depthwiseConv2d(x, tf.ones([3, 3, 4, 2]), 1, 'valid');
