@@ -27,7 +27,7 @@ export function microkernelSource() {
   return [
     HEADER,
     ...[false, true].flatMap((sparse) => [onePixel(sparse), ...ROW_TILES.map((p) => pixelRows(sparse, p))]),
-    narrowRows(NARROW_ROW_TILE),
+    pixelRows(false, NARROW_ROW_TILE, 4),
     ...PANEL_TILES.map(panel),
     ...DEPTHWISE_TILES.map(depthwise),
   ].join('\n');
@@ -45,15 +45,22 @@ const rowParameters = (sparse) =>
   bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`;
 
 /**
- * 8 output channels of one block row over pixel rows, p at a time: 2p accumulators, 2 weight vectors, pixel splats.
- * Pixels beyond the last repeat it, so that they compute and store the same values once more.
+ * 8 output channels of one block row over pixel rows, p at a time: 2p accumulators, 2 weight vectors, pixel splats. Or at
+ * most 4 channels, with half of both; the weights lie as for 8, whose second half is zeros. Pixels beyond the last repeat
+ * it, so that they compute and store the same values once more.
  *
  * The loop over channels is not unrolled: twice gave 60 instead of 63 GFLOP/s at p = 6, 37 instead of 46 at p = 4 in Node
- * 20. The dense kernel steps p pointers rather than one index: Node 20 adds the index anew for every load (33 instead of
- * 46 GFLOP/s).
+ * 20. The dense kernel steps p pointers rather than one index: an index is added anew for every load.
  */
-const pixelRows = (sparse, p) => `
-export function f32_${sparse ? 'spmm' : 'gemm'}_1x8_p${p}(
+const pixelRows = (sparse, p, channels = 8) => {
+  const halves = channels === 8 ? ['a', 'b'] : ['a'];
+  const weights = ['u', 'v'];
+  const pixel = (i) =>
+    `x = v128.load32_splat(x${i}${sparse ? ' + column' : ''}); ${halves.map((a, h) => `${a}${i} = fma(x, ${weights[h]}, ${a}${i});`).join(' ')}`;
+  const store = (i) =>
+    `store${channels}(y${i}, ${halves.map((a) => `clamp(${a}${i}, low, high)`).join(', ')}, channels);`;
+  return `
+export function f32_${sparse ? 'spmm' : 'gemm'}_1x${channels}_p${p}(
   ${rowParameters(sparse)},
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
@@ -61,41 +68,20 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x8_p${p}(
     let x0 = rows + <usize>p * rowBytes;
     ${each(p - 1, (i) => `let x${i + 1} = p + ${i + 1} < pixels ? x${i} + rowBytes : x${i};`, '\n    ')}
     let w = values;
-    let a0 = v128.load(bias), b0 = v128.load(bias, 16);
-    let ${each(p - 1, (i) => `a${i + 1} = a0, b${i + 1} = b0`, ', ')};
+    let ${halves.map((a, h) => `${a}0 = v128.load(bias, ${16 * h})`).join(', ')};
+    let ${each(p - 1, (i) => halves.map((a) => `${a}${i + 1} = ${a}0`).join(', '), ', ')};
     ${sparse ? 'for (let o = offsets; o < offsetsEnd; o += 4) {\n      const column = <usize>load<i32>(o);' : 'for (const end = x0 + (<usize>k << 2); x0 < end; ) {'}
-      const u = v128.load(w), v = v128.load(w, 16);
+      const ${halves.map((_, h) => `${weights[h]} = v128.load(w, ${16 * h})`).join(', ')};
       let x: v128;
-      ${each(p, (i) => `x = v128.load32_splat(x${i}${sparse ? ' + column' : ''}); a${i} = fma(x, u, a${i}); b${i} = fma(x, v, b${i});`, '\n      ')}
+      ${each(p, pixel, '\n      ')}
       ${sparse ? 'w += valueBytes;' : `${each(p, (i) => `x${i} += 4;`, ' ')} w += 32;`}
     }
     const y0 = out + <usize>p * outBytes;
     ${each(p - 1, (i) => `const y${i + 1} = p + ${i + 1} < pixels ? y${i} + outBytes : y${i};`, '\n    ')}
-    ${each(p, (i) => `store8(y${i}, clamp(a${i}, low, high), clamp(b${i}, low, high), channels);`, '\n    ')}
+    ${each(p, store, '\n    ')}
   }
 }`;
-
-/** As pixelRows, dense, for at most 4 channels: p accumulators. The weights lie as for 8, whose second half is zeros. */
-const narrowRows = (p) => `
-export function f32_gemm_1x4_p${p}(
-  ${rowParameters(false)},
-): void {
-  const low = f32x4.splat(min), high = f32x4.splat(max);
-  for (let p = 0; p < pixels; p += ${p}) {
-    let x0 = rows + <usize>p * rowBytes;
-    ${each(p - 1, (i) => `let x${i + 1} = p + ${i + 1} < pixels ? x${i} + rowBytes : x${i};`, '\n    ')}
-    let w = values;
-    let a0 = v128.load(bias), ${each(p - 1, (i) => `a${i + 1} = a0`, ', ')};
-    for (const end = x0 + (<usize>k << 2); x0 < end; ) {
-      const u = v128.load(w);
-      ${each(p, (i) => `a${i} = fma(v128.load32_splat(x${i}), u, a${i}); x${i} += 4;`, '\n      ')}
-      w += 32;
-    }
-    const y0 = out + <usize>p * outBytes;
-    ${each(p - 1, (i) => `const y${i + 1} = p + ${i + 1} < pixels ? y${i} + outBytes : y${i};`, '\n    ')}
-    ${each(p, (i) => `store4(y${i}, clamp(a${i}, low, high), channels);`, '\n    ')}
-  }
-}`;
+};
 
 /**
  * 8 output channels of one block row, one pixel at a time: fully connected layers, squeeze-and-excite branches. Four

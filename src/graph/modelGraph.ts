@@ -273,7 +273,8 @@ const constOf = (values: Float32Array | Int32Array, shape: readonly number[]): A
 /** The names that library functions and the initializer use: their weights live in the same map as the graph's. */
 function namesUsedOutside(topology: Topology, artifacts: io.ModelArtifacts): Set<string> {
   const initializer = artifacts.modelInitializer as Partial<Topology> | undefined;
-  const functions = topology.library?.function ?? [];
+  const {library} = topology;
+  const functions = library?.function ?? [];
   return new Set(
     [...(initializer?.node ?? []), ...functions.flatMap((definition) => definition.nodeDef ?? [])].map(
       ({name}) => name,

@@ -44,6 +44,7 @@ function sampleOf(artifacts: tf.io.ModelArtifacts, changed: readonly string[]): 
   ];
 }
 
+// Skipped, with a word about it, where the models are not there: they do not belong to this repository.
 (models.length > 0 ? describe : describe.skip)('cleaned up on stock wasm', () => {
   beforeAll(async () => {
     await tf.setBackend('wasm');
@@ -87,6 +88,7 @@ function sampleOf(artifacts: tf.io.ModelArtifacts, changed: readonly string[]): 
   );
 
   const unfused = models.find((path) => path.includes('mobilenet_v2_0.50_224_feature_vector'));
+  // Skipped where that model is not there.
   (unfused ? it : it.skip)('the depthwise layers of a model of an old converter are fused', () => {
     const {artifacts, changes} = cleanUpGraph(readModel(unfused!));
     const graph = ModelGraph.from(artifacts);

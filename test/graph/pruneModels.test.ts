@@ -40,6 +40,7 @@ const models = sharedGraphModels();
 
 beforeAll(() => tf.setBackend('wasm'));
 
+// Skipped, with a word about it, where the models are not there: they do not belong to this repository.
 (models.length > 0 ? describe : describe.skip)('graph models beside the repository', () => {
   for (const path of models) {
     const name = modelName(path);
