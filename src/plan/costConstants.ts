@@ -23,7 +23,8 @@ export interface KernelCost {
 /**
  * Measured on one core of an Intel Xeon (AVX-512 and AMX; 48 KiB level 1, 2 MiB level 2; peak 67 GFLOP/s with fused
  * multiply-adds) with the shapes of kernels/shapes.json at 8, 25, 50 and 100% of blocks kept; relaxed in V8 of Node 26,
- * simd128 in Node 20. What counts for a choice is the ratio of two prices. Printed by benchmarks/fitCostModel.mjs.
+ * simd128 in Node 20. What counts for a choice is the ratio of two prices. Printed by benchmarks/fitCostModel.mjs, before
+ * macro tiles went from 96 to 48 KiB and half-width rows got a kernel of their own.
  */
 export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Record<PathName, KernelCost>>>> = {
   simd128: {
