@@ -1,24 +1,32 @@
 // Writes the microkernels, compiles kernels/index.ts with AssemblyScript into every variant and embeds the binaries,
-// base64, in a TypeScript module that src/runtime imports. Does nothing when no source has changed since the last build.
+// deflated and in base64, in a TypeScript module that src/runtime imports; beside it the source of a worker. Does nothing
+// when no source has changed since the last build.
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {deflateRawSync} from 'node:zlib';
 import asc from 'assemblyscript/asc';
+import {transform} from 'esbuild';
 import {microkernelSource} from './microkernels.mjs';
 
-/** A shared-memory build of a variant is the same row with `shared: true`. */
 const variants = [
-  {name: 'simd128', features: 'simd', shared: false},
-  {name: 'relaxed', features: 'simd,relaxed-simd', shared: false},
+  {name: 'simd128', features: 'simd,threads'},
+  {name: 'relaxed', features: 'simd,threads,relaxed-simd'},
 ];
 
+/** Slices that the binaries are interleaved in: alike code must lie within 32 KiB for deflate to see it. */
+const SLICES = 16;
+
 const here = dirname(fileURLToPath(import.meta.url));
-const target = join(here, '../src/runtime/generated/kernelBinaries.ts');
+const generated = join(here, '../src/runtime/generated');
+const target = join(generated, 'kernelBinaries.ts');
+const workerTarget = join(generated, 'workerSource.ts');
+const worker = join(here, '../src/runtime/worker.js');
 const sources = readdirSync(here)
   .filter((file) => /\.(ts|mjs)$/.test(file))
   .sort();
-const hash = createHash('sha256');
+const hash = createHash('sha256').update(readFileSync(worker));
 for (const file of sources) hash.update(file).update(readFileSync(join(here, file)));
 const stamp = `// kernels ${hash.digest('hex')}`;
 
@@ -26,12 +34,10 @@ if (!upToDate()) {
   mkdirSync(join(here, 'generated'), {recursive: true});
   writeFileSync(join(here, 'generated/microkernels.ts'), microkernelSource());
   const binaries = [];
-  for (const variant of variants) binaries.push(`  ${variant.name}: '${(await compile(variant)).toString('base64')}',`);
-  mkdirSync(dirname(target), {recursive: true});
-  writeFileSync(
-    target,
-    `${stamp}\n// Written by kernels/build.mjs.\nexport const kernelBinaries = {\n${binaries.join('\n')}\n} as const;\n`,
-  );
+  for (const variant of variants) binaries.push(await compile(variant));
+  mkdirSync(generated, {recursive: true});
+  writeFileSync(workerTarget, await embeddedWorker());
+  writeFileSync(target, embed(binaries)); // last: its stamp says that all is done
 }
 
 function upToDate() {
@@ -42,9 +48,33 @@ function upToDate() {
   }
 }
 
-async function compile({name, features, shared}) {
+function embed(binaries) {
+  const slices = [];
+  for (let i = 0; i < SLICES; i++) for (const binary of binaries) slices.push(binary.subarray(...sliceOf(binary, i)));
+  const deflated = deflateRawSync(Buffer.concat(slices), {level: 9});
+  const sizes = variants.map(({name}, i) => `${name}: ${binaries[i].length}`).join(', ');
+  return `${stamp}
+// Written by kernels/build.mjs.
+/** Bytes of each binary. Their \`slices\` slices lie in turn in \`deflated\`: the first of each, the second of each, ... */
+export const kernelBinaries = {
+  slices: ${SLICES},
+  sizes: {${sizes}},
+  deflated: '${deflated.toString('base64')}',
+} as const;
+`;
+}
+
+function sliceOf({length}, i) {
+  return [Math.floor((length * i) / SLICES), Math.floor((length * (i + 1)) / SLICES)];
+}
+
+async function embeddedWorker() {
+  const {code} = await transform(readFileSync(worker, 'utf8'), {minify: true, target: 'es2022'});
+  return `// Written by kernels/build.mjs from src/runtime/worker.js.\nexport const workerSource = ${JSON.stringify(code)};\n`;
+}
+
+async function compile({name, features}) {
   let binary;
-  const memory = shared ? ['--sharedMemory', '--maximumMemory', '65536'] : [];
   const {error, stderr} = await asc.main(
     [
       join(here, 'index.ts'),
@@ -55,7 +85,6 @@ async function compile({name, features, shared}) {
       '--importMemory',
       '--enable',
       features,
-      ...memory,
       '-o',
       'kernels.wasm',
     ],

@@ -13,50 +13,56 @@ import {packPanel, unpackPlanes} from './transpose';
 const GROUP: i32 = 16;
 
 /**
- * Computes the output pixels begin .. end - 1 of a convolution or MatMul.
+ * Computes the items begin .. end - 1 of a convolution or MatMul. An item is a group of output channels of a macro tile of
+ * output pixels, groups innermost.
  *
  * @param task address of the task record (task.ts)
+ * @param scratch the thread's working memory: im2col rows, panels and planes of a macro tile
  */
-export function conv2d(task: usize, begin: i32, end: i32): void {
+export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void {
   const kernel = load<i32>(task, Task.kernel << 2);
   const k = load<i32>(task, Task.k << 2);
   const macroTile = load<i32>(task, Task.macroTile << 2);
   const direct = load<i32>(task, Task.direct << 2);
-  const scratch = <usize>load<i32>(task, Task.scratch << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
-  const output = <usize>load<i32>(task, Task.output << 2);
-  const rowBytes = <usize>k << 2;
-  const outBytes = <usize>outChannels << 2;
-  for (let first = begin; first < end; first += macroTile) {
-    const pixels = min(macroTile, end - first);
-    const out = output + <usize>first * outBytes;
-    let rows = <usize>load<i32>(task, Task.input << 2) + <usize>first * rowBytes;
-    let panels = scratch;
-    if (!direct) {
+  const groupChannels = load<i32>(task, Task.groupChannels << 2);
+  const slopeCount = load<i32>(task, Task.slopeCount << 2);
+  const groups = (outChannels + groupChannels - 1) / groupChannels;
+  const tile = kernel == Kernel.f32_spmm_1x4_p8 ? 8 : kernel == Kernel.f32_spmm_1x2_p16 ? 16 : 32;
+  const rowBytes = <usize>k << 2, outBytes = <usize>outChannels << 2;
+  const panels = direct ? scratch : scratch + <usize>macroTile * rowBytes;
+  let rows: usize = 0;
+  let laidOut = -1;
+  for (let item = begin; item < end; item++) {
+    const first = item / groups * macroTile;
+    const from = item % groups * groupChannels, to = min(from + groupChannels, outChannels);
+    const pixels = min(macroTile, load<i32>(task, Task.pixels << 2) - first);
+    const out = <usize>load<i32>(task, Task.output << 2) + <usize>first * outBytes;
+    if (first != laidOut) {
+      laidOut = first;
       rows = scratch;
-      panels = scratch + <usize>macroTile * rowBytes;
-      im2col(task, first, pixels, rows);
+      if (direct) rows = <usize>load<i32>(task, Task.input << 2) + <usize>first * rowBytes;
+      else im2col(task, first, pixels, rows);
+      if (kernel > Kernel.f32_spmm_1x8_p6) packPanels(rows, pixels, k, panels, tile);
     }
-    if (kernel <= Kernel.f32_gemm_1x8_p6) denseRows(task, kernel, rows, pixels, out);
-    else if (kernel <= Kernel.f32_spmm_1x8_p6) sparseRows(task, kernel, rows, pixels, out);
-    else if (kernel == Kernel.f32_spmm_1x4_p8) panelRows(task, 8, 4, rows, pixels, panels, out);
-    else if (kernel == Kernel.f32_spmm_1x2_p16) panelRows(task, 16, 2, rows, pixels, panels, out);
-    else panelRows(task, 32, 1, rows, pixels, panels, out);
-    if (load<i32>(task, Task.slopeCount << 2)) {
-      applySlopes(
-        out, pixels, outChannels, <usize>load<i32>(task, Task.slopes << 2), load<i32>(task, Task.slopeCount << 2),
-      );
+    if (kernel <= Kernel.f32_gemm_1x8_p6) denseRows(task, kernel, rows, pixels, from, to, out);
+    else if (kernel <= Kernel.f32_spmm_1x8_p6) sparseRows(task, kernel, rows, pixels, from, to, out);
+    else panelRows(task, tile, pixels, from, to, panels, out);
+    if (slopeCount) {
+      const at = <usize>from << 2;
+      const slopes = <usize>load<i32>(task, Task.slopes << 2) + (slopeCount == 1 ? 0 : at);
+      applySlopes(out + at, pixels, to - from, outBytes, slopes, slopeCount);
     }
   }
 }
 
-function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usize): void {
+function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
   const k = load<i32>(task, Task.k << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
-  let values = <usize>load<i32>(task, Task.values << 2);
+  let values = <usize>load<i32>(task, Task.values << 2) + (<usize>from * <usize>k << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
-  for (let c = 0; c < outChannels; c += 8) {
+  for (let c = from; c < to; c += 8) {
     const at = <usize>c << 2;
     const outBytes = <usize>outChannels << 2;
     const left = outChannels - c;
@@ -73,7 +79,7 @@ function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usiz
   }
 }
 
-function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usize): void {
+function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
   const rowBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   const n = load<i32>(task, Task.n << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
@@ -82,10 +88,10 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usi
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   const valueBytes = <usize>n << 2;
-  let rowStart = <usize>load<i32>(task, Task.rowStart << 2);
-  for (let c = 0; c < outChannels; rowStart += 4) {
+  let rowStart = <usize>load<i32>(task, Task.rowStart << 2) + (<usize>(from / n) << 2);
+  for (let c = from; c < to; rowStart += 4) {
     const begin = <usize>load<i32>(rowStart), end = <usize>load<i32>(rowStart, 4);
-    for (let part = 0; part < n && c < outChannels; part += 8, c += 8) {
+    for (let part = 0; part < n && c < to; part += 8, c += 8) {
       const at = <usize>c << 2;
       const o = offsets + (begin << 2), oEnd = offsets + (end << 2);
       const w = values + begin * valueBytes + (<usize>part << 2);
@@ -102,33 +108,39 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, out: usi
   }
 }
 
+/** Transposes pixel rows into panels [K][tile]; the last one repeats its last pixel. */
+function packPanels(rows: usize, pixels: i32, k: i32, panels: usize, tile: i32): void {
+  const rowBytes = <usize>k << 2;
+  for (let p = 0; p < pixels; p += tile) {
+    packPanel(rows + <usize>p * rowBytes, rowBytes, min(tile, pixels - p), k, panels, tile);
+    panels += <usize>tile * rowBytes;
+  }
+}
+
+/** The planes of a group of channels lie behind the panels of the macro tile. */
 function panelRows(
-  task: usize, tile: i32, n: i32, rows: usize, pixels: i32, panels: usize, out: usize,
+  task: usize, tile: i32, pixels: i32, from: i32, to: i32, panels: usize, out: usize,
 ): void {
   const k = load<i32>(task, Task.k << 2);
-  const outChannels = load<i32>(task, Task.outChannels << 2);
+  const n = load<i32>(task, Task.n << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
   const offsets = <usize>load<i32>(task, Task.offsets << 2);
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   const rowStart = <usize>load<i32>(task, Task.rowStart << 2);
-  const rowBytes = <usize>k << 2, outBytes = <usize>outChannels << 2;
-  const panelBytes = <usize>tile * rowBytes;
-  let planes = panels;
-  for (let p = 0; p < pixels; p += tile) {
-    packPanel(rows + <usize>p * rowBytes, rowBytes, min(tile, pixels - p), k, planes, tile);
-    planes += panelBytes;
-  }
-  for (let c = 0; c < outChannels; c += GROUP) {
-    const channels = min(GROUP, outChannels - c);
+  const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
+  const panelBytes = <usize>tile * (<usize>k << 2);
+  const planes = panels + <usize>((pixels + tile - 1) / tile) * panelBytes;
+  for (let c = from; c < to; c += GROUP) {
+    const channels = min(GROUP, to - c);
     const first = c / n, last = first + (channels + n - 1) / n;
     let panel = panels;
     for (let p = 0; p < pixels; p += tile) {
       if (n == 4) f32_spmm_1x4_p8(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
       else if (n == 2) f32_spmm_1x2_p16(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
       else f32_spmm_1x1_p32(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
-      const to = out + <usize>p * outBytes + (<usize>c << 2);
-      unpackPlanes(planes, tile, channels, min(tile, pixels - p), to, outBytes);
+      const at = out + <usize>p * outBytes + (<usize>c << 2);
+      unpackPlanes(planes, tile, channels, min(tile, pixels - p), at, outBytes);
       panel += panelBytes;
     }
   }

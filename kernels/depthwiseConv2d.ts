@@ -17,14 +17,14 @@ const WIDEST_TILE: i32 = 11;
  * Computes the output rows begin .. end - 1, counted through the batch, of a depthwise convolution: square filter of 3 or
  * 5, stride 1 or 2 either way, no dilation, one output channel for each of at least 4 input channels.
  *
- * @param task address of the task record (task.ts): values are the weights [k, k, channels], bias is 0 or as many floats
- *     as there are channels, scratch takes 11 pixels of zeros, the packed taps and, unless `direct`, k padded rows.
+ * @param task address of the task record (task.ts) that `prepareDepthwiseConv2d` has seen
+ * @param scratch the thread's working memory: k padded rows, nothing where `direct`
  */
-export function depthwiseConv2d(task: usize, begin: i32, end: i32): void {
+export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usize): void {
   const input = <usize>load<i32>(task, Task.input << 2);
   const output = <usize>load<i32>(task, Task.output << 2);
   const weights = <usize>load<i32>(task, Task.values << 2);
-  const zeros = <usize>load<i32>(task, Task.scratch << 2);
+  const zeros = <usize>load<i32>(task, Task.taps << 2);
   const channels = load<i32>(task, Task.inChannels << 2);
   const k = load<i32>(task, Task.kernelHeight << 2), stride = load<i32>(task, Task.strideHeight << 2);
   const inHeight = load<i32>(task, Task.inHeight << 2), inWidth = load<i32>(task, Task.inWidth << 2);
@@ -33,12 +33,9 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32): void {
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
   const slopeCount = load<i32>(task, Task.slopeCount << 2);
   const pixelBytes = <usize>channels << 2;
-  memory.fill(zeros, 0, <usize>WIDEST_TILE * pixelBytes);
   const bias = load<i32>(task, Task.bias << 2) ? <usize>load<i32>(task, Task.bias << 2) : zeros;
   const taps = zeros + <usize>WIDEST_TILE * pixelBytes;
-  packTaps(weights, bias, k * k, pixelBytes, taps);
-
-  const ring = load<i32>(task, Task.direct << 2) ? 0 : taps + <usize>(channels + 3 & ~3) * <usize>(k * k + 1) * 4;
+  const ring = load<i32>(task, Task.direct << 2) ? 0 : scratch;
   const lineBytes = <usize>((outWidth - 1) * stride + k) * pixelBytes;
 
   // Output columns first .. last - 1 have all of their taps between the left and the right edge of what is read.
@@ -100,8 +97,25 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32): void {
       }
       x += tile;
     }
-    if (slopeCount) applySlopes(out, outWidth, channels, <usize>load<i32>(task, Task.slopes << 2), slopeCount);
+    if (slopeCount) {
+      applySlopes(out, outWidth, channels, pixelBytes, <usize>load<i32>(task, Task.slopes << 2), slopeCount);
+    }
   }
+}
+
+/**
+ * Writes what all threads read: the zeros that stand for rows outside the image and the taps, both at `Task.taps`. Values
+ * are the weights [k, k, channels], bias is 0 or a float for each channel.
+ */
+export function prepareDepthwiseConv2d(task: usize): void {
+  const zeros = <usize>load<i32>(task, Task.taps << 2);
+  const pixelBytes = <usize>load<i32>(task, Task.inChannels << 2) << 2;
+  const k = load<i32>(task, Task.kernelHeight << 2);
+  memory.fill(zeros, 0, <usize>WIDEST_TILE * pixelBytes);
+  const bias = load<i32>(task, Task.bias << 2) ? <usize>load<i32>(task, Task.bias << 2) : zeros;
+  packTaps(
+    <usize>load<i32>(task, Task.values << 2), bias, k * k, pixelBytes, zeros + <usize>WIDEST_TILE * pixelBytes,
+  );
 }
 
 /** Copies an input row between borders of zeros; as much of it as `lineBytes` has room for. */

@@ -1,4 +1,5 @@
 // What the WebAssembly module exports.
-export {conv2d} from './conv2d';
-export {depthwiseConv2d} from './depthwiseConv2d';
+export {prepareDepthwiseConv2d} from './depthwiseConv2d';
+export {runAlone} from './jobs';
 export {depthToSpace, meanPixels, pad4d} from './spatial';
+export {isDone, publish, waitUntilDone, work} from './threads';

@@ -1,16 +1,15 @@
 /**
  * Multiplies every negative value by a slope (prelu, leakyrelu), in place.
  *
- * @param out `pixels` x `channels` floats
- * @param count 1 for one slope, `channels` for one a channel
+ * @param out `pixels` x `channels` floats, pixels `outBytes` apart
+ * @param count 1 for one slope, otherwise one a channel
  */
-export function applySlopes(out: usize, pixels: i32, channels: i32, slopes: usize, count: i32): void {
+export function applySlopes(out: usize, pixels: i32, channels: i32, outBytes: usize, slopes: usize, count: i32): void {
   const zero = f32x4.splat(0);
   const whole = channels & ~3;
-  let y = out;
-  for (let p = 0; p < pixels; p++) {
-    let s = slopes;
-    const step: usize = count == 1 ? 0 : 4;
+  const step: usize = count == 1 ? 0 : 4;
+  for (let p = 0; p < pixels; p++, out += outBytes) {
+    let s = slopes, y = out;
     for (let c = 0; c < whole; c += 4) {
       const x = v128.load(y);
       const slope = count == 1 ? v128.load32_splat(s) : v128.load(s);

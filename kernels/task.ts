@@ -1,11 +1,35 @@
-/**
- * The task record: what a driver needs to know of one convolution or MatMul, as 32-bit words in the shared heap.
- *
- * This file is compiled twice, by AssemblyScript into the kernels and by TypeScript into the runtime that fills the
- * record, so that both sides agree by construction. Words named `...Bits` hold a float32, all others an int32; pointers
- * are byte addresses in the heap.
- */
+// Task records: what a driver needs to know of one call, as 32-bit words in the shared heap.
+//
+// This file is compiled twice, by AssemblyScript into the kernels and by TypeScript into the runtime that fills the
+// records, so that both sides agree by construction. Words named `...Bits` hold a float32, all others an int32; pointers
+// are byte addresses in the heap.
+
+/** The drivers by number. Each computes a range of items (tiles, rows, ...) of the task that a record describes. */
+export enum Job {
+  conv2d,
+  depthwiseConv2d,
+}
+
+/** The words that every record begins with. */
+export enum Header {
+  /** What there is to compute, in the driver's own unit. */
+  items,
+  /** Items that a thread takes at a time. */
+  unitItems,
+  /** Working memory of thread 0. */
+  scratch,
+  /** Distance to the next thread's. */
+  scratchBytes,
+  /** Number of words. */
+  words,
+}
+
+/** The record of a convolution, depthwise convolution or MatMul. */
 export enum Task {
+  items,
+  unitItems,
+  scratch,
+  scratchBytes,
   /** Input, NHWC float32. */
   input,
   /** Output, NHWC float32. */
@@ -16,10 +40,8 @@ export enum Task {
   offsets,
   /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
   rowStart,
-  /** outChannels floats, padded with zeros to a multiple of 32. */
+  /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */
   bias,
-  /** Working memory of the thread, see `scratchBytes` in src/runtime/task.ts. */
-  scratch,
   /** Which microkernel runs: see `Kernel`. */
   kernel,
   /** N: output channels a block. */
@@ -27,8 +49,14 @@ export enum Task {
   /** K = kh * kw * inChannels: the length of a pixel's im2col row. */
   k,
   outChannels,
+  /** Output pixels over the whole batch. */
+  pixels,
   /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
   macroTile,
+  /** Output channels of an item; all of them, or a multiple of 16 and of N. */
+  groupChannels,
+  /** Depthwise: 11 pixels of zeros, then the packed taps (`packTaps`). */
+  taps,
   /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
   direct,
   inHeight,
@@ -69,4 +97,30 @@ export enum Kernel {
   f32_spmm_1x4_p8,
   f32_spmm_1x2_p16,
   f32_spmm_1x1_p32,
+}
+
+/** The control block of a pool of threads: byte offsets. What different threads write lies in cache lines of its own. */
+export enum Control {
+  /** 64 bits: epoch (32), units of the task (16), units claimed (16). One word, so that a claim is one operation. */
+  claim = 0,
+  /** The upper half of `claim`: the number of the task. Workers sleep on it. */
+  epoch = 4,
+  job = 64,
+  task = 68,
+  /** Threads that may take part, the caller included. Workers beyond it sleep on this word. */
+  threads = 72,
+  /** How often a worker looks for the next task before it sleeps. */
+  spins = 76,
+  /** 1 tells workers to return. */
+  stop = 80,
+  /** Units of the task that are done. The caller sleeps on it. */
+  done = 128,
+  callerWaits = 132,
+  /** Set by a worker whose kernel threw. */
+  failed = 136,
+  /** Workers asleep. */
+  sleepers = 192,
+  /** Workers that have begun their life. */
+  started = 196,
+  bytes = 256,
 }

@@ -1,6 +1,7 @@
 import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import {type backend_util, type DataType} from '@tensorflow/tfjs-core';
 import {KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
+import type {Threads} from './threads';
 import {WeightCache} from './weightCache';
 
 /** Uses after which a tensor that a kernel made (a trained variable, say) counts as a weight. */
@@ -28,12 +29,18 @@ export class BlockSparseBackend extends BackendWasm {
     heap: TfjsHeap,
     readonly kernels: KernelModule,
     readonly variant: KernelVariant,
-    readonly reasons: readonly string[],
+    private readonly variantReason: string,
+    readonly threads: Threads,
   ) {
     super(wasm);
     this.heap = heap;
     this.weightCache = new WeightCache(heap, variant);
-    this.runner = new KernelRunner(heap, kernels, variant);
+    this.runner = new KernelRunner(heap, kernels, variant, threads.pool);
+  }
+
+  /** Why this variant and this number of threads. */
+  get reasons(): string[] {
+    return [this.variantReason, ...this.threads.reasons];
   }
 
   /**
@@ -64,9 +71,17 @@ export class BlockSparseBackend extends BackendWasm {
     return released;
   }
 
+  /**
+   * Forgets a tensor without freeing its memory, which a worker that was given up may still write to.
+   */
+  abandonData(dataId: object): void {
+    this.dataIdMap.delete(dataId);
+  }
+
   override dispose(): void {
     this.weightCache.dispose();
     this.runner.dispose();
+    this.threads.dispose();
     super.dispose();
   }
 }

@@ -1,6 +1,6 @@
 import {BLOCK_SIZES} from '../packed';
 import type {LayerPath} from '../plan';
-import type {KernelVariant} from '../runtime';
+import type {KernelVariant, WorkerFactory} from '../runtime';
 
 /** Options of the backend; each keeps its value until it is set again. */
 export interface BlockSparseOptions {
@@ -16,11 +16,33 @@ export interface BlockSparseOptions {
   skipZeros?: boolean;
   /** Kernel build to run; read when the backend starts. Default 'auto': the fastest that the engine has. */
   variant?: KernelVariant | 'auto';
+  /**
+   * Threads that kernels run on, the calling one included: 1 to 64. Default 'auto': tfjs's `setThreadsCount` if it was
+   * called, else as many as there are cores, at most 16. May be changed while the backend runs. More than one needs a page
+   * that is cross-origin isolated, or Node.
+   */
+  threads?: number | 'auto';
+  /**
+   * Makes the workers, which have to run this package's `dist/worker.js`; for pages whose Content-Security-Policy forbids
+   * workers from blobs. Read when workers are started. Default null: workers of our own.
+   */
+  workerFactory?: WorkerFactory | null;
   /** How every layer runs, for tests and measurements. Default 'auto': the cost model decides for each layer. */
   path?: LayerPath | 'auto';
 }
 
-const current: Required<BlockSparseOptions> = {rewrite: true, skipZeros: true, variant: 'auto', path: 'auto'};
+const current: Required<BlockSparseOptions> = {
+  rewrite: true,
+  skipZeros: true,
+  variant: 'auto',
+  threads: 'auto',
+  workerFactory: null,
+  path: 'auto',
+};
+
+const MOST_THREADS = 64;
+
+let listener: () => void = () => undefined;
 
 /** The options in force. */
 export function options(): Readonly<Required<BlockSparseOptions>> {
@@ -41,6 +63,12 @@ export function configure(changes: BlockSparseOptions): void {
       throw new Error(`configure: ${name} is ${JSON.stringify(value)}; ${check.expected} expected`);
   }
   Object.assign(current, changes);
+  listener();
+}
+
+/** Sets who hears of every change. */
+export function onConfigure(callback: () => void): void {
+  listener = callback;
 }
 
 const isBoolean = (value: unknown) => typeof value === 'boolean';
@@ -51,6 +79,15 @@ const checks: Record<keyof BlockSparseOptions, {accepts: (value: unknown) => boo
   variant: {
     accepts: (value) => value === 'auto' || value === 'relaxed' || value === 'simd128',
     expected: "'auto', 'relaxed' or 'simd128'",
+  },
+  threads: {
+    accepts: (value) =>
+      value === 'auto' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_THREADS),
+    expected: `'auto' or a whole number from 1 to ${MOST_THREADS}`,
+  },
+  workerFactory: {
+    accepts: (value) => value === null || typeof value === 'function',
+    expected: 'a function that returns a Worker, or null',
   },
   path: {
     accepts: isPath,

@@ -4,6 +4,7 @@ import {activeBackend} from './register';
 export interface BackendInfo {
   /** Kernel build: with fused multiply-adds ('relaxed') or without. */
   readonly variant: 'relaxed' | 'simd128';
+  /** Threads that kernels run on, the calling one included. */
   readonly threads: number;
   /** Why this variant and this number of threads. */
   readonly reasons: readonly string[];
@@ -27,7 +28,7 @@ export function backendInfo(): BackendInfo {
   }
   return {
     variant: backend.variant,
-    threads: 1,
+    threads: backend.threads.count,
     reasons: backend.reasons,
     packedFilters: backend.weightCache.size,
     packedBytes: backend.weightCache.bytes,

@@ -1,6 +1,5 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {FilterShape} from '../packed';
-import {macroTile} from '../plan';
 import type {ConvGeometry} from '../runtime';
 import type {FusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
@@ -40,17 +39,17 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
     transposed: product.transposed ?? false,
     read: () => backend.typedArrayFromHeap(filter) as Float32Array,
   };
-  const weights = backend.weightCache.resolve(source, outputPixels);
-  if (!weights) return null;
+  const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
+  if (!layer) return null;
   const out = makeOutput(backend, product.outShape, (output) =>
     backend.runner.conv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
-      weights,
+      weights: layer.weights,
       bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
       geometry,
       epilogue: product.activation.epilogue,
-      macroTile: macroTile(weights.k, outChannels),
+      cut: layer.cut,
     }),
   );
   return product.activation.then ? replaceByStockUnary(product.activation.then, out, backend) : out;

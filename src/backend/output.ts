@@ -1,8 +1,12 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
+import {PoolFailure} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 
 /**
  * A new float32 tensor that `compute` fills, given the address of its data. If `compute` throws, the tensor is freed.
+ *
+ * If a worker thread died over it, `compute` is called once more, for another tensor and without workers: it must depend
+ * on nothing but its argument.
  */
 export function makeOutput(
   backend: BlockSparseBackend,
@@ -13,6 +17,10 @@ export function makeOutput(
   try {
     compute(backend.getMemoryOffset(out.dataId));
   } catch (error) {
+    if (error instanceof PoolFailure) {
+      backend.abandonData(out.dataId);
+      return makeOutput(backend, shape, compute);
+    }
     backend.disposeData(out.dataId);
     throw error;
   }

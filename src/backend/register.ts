@@ -1,4 +1,4 @@
-import {type BackendWasm, version_wasm} from '@tensorflow/tfjs-backend-wasm';
+import {version_wasm} from '@tensorflow/tfjs-backend-wasm';
 import {
   copyRegisteredKernels,
   env,
@@ -12,7 +12,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import {chooseVariant, type EmscriptenHeap, instantiateKernels, TfjsHeap} from '../runtime';
 import {BlockSparseBackend} from './blockSparseBackend';
-import {options} from './config';
+import {onConfigure, options} from './config';
 import {batchMatMulConfig} from './kernels/batchMatMul';
 import {conv2DConfig} from './kernels/conv2d';
 import {depthToSpaceConfig} from './kernels/depthToSpace';
@@ -22,14 +22,14 @@ import {fusedDepthwiseConv2DConfig} from './kernels/fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './kernels/fusedMatMul';
 import {meanConfig} from './kernels/mean';
 import {padV2Config} from './kernels/padV2';
+import {startStockBackend, threadsSetInTfjs} from './stockBackend';
+import {sharingObstacle, Threads} from './threads';
 
 /** The name that `tf.setBackend` takes. */
 export const BACKEND_NAME = 'blocksparse-1xn';
 
 /** Below every stock backend (cpu has 1, wasm 2): importing this package never changes a page's default. */
 const PRIORITY = 0;
-
-const THREADS_FLAG = 'WASM_HAS_MULTITHREAD_SUPPORT';
 
 const kernels: readonly KernelConfig[] = [
   batchMatMulConfig,
@@ -66,6 +66,7 @@ export function registerBlockSparseBackend(): void {
     registerKernel(kernel);
   }
   registerBackend(BACKEND_NAME, createBackend, PRIORITY);
+  onConfigure(() => void activeBackend()?.threads.update());
 }
 
 async function createBackend(): Promise<BlockSparseBackend> {
@@ -75,30 +76,13 @@ async function createBackend(): Promise<BlockSparseBackend> {
       "blocksparse-1xn needs tfjs's SIMD build, but the flag WASM_HAS_SIMD_SUPPORT is false. Do not set it to false.",
     );
   }
-  const {wasm} = await stockBackend();
+  const {wasm} = await startStockBackend(sharingObstacle() === null);
   const heap = TfjsHeap.of(wasm as unknown as EmscriptenHeap);
-  const module = await instantiateKernels(variant, heap.memory);
-  active = new BlockSparseBackend(wasm, heap, module, variant, [reason, 'one thread: this version has no others']);
+  const kernels = await instantiateKernels(variant, heap.memory);
+  const threads = await Threads.start(heap, kernels, threadsSetInTfjs(wasm));
+  wasm.tfjs.getThreadsCount = () => threads.count; // what tfjs's getThreadsCount tells the user
+  active = new BlockSparseBackend(wasm, heap, kernels.exports, variant, reason, threads);
   return active;
-}
-
-/**
- * A fresh stock backend on the single-threaded SIMD build. Its threaded build has a shared memory, which our kernels do
- * not take yet, and threads of its own.
- */
-async function stockBackend(): Promise<BackendWasm> {
-  const factory = findBackendFactory('wasm');
-  if (!factory)
-    throw new Error(
-      "blocksparse-1xn: the stock 'wasm' backend is not registered; import '@tensorflow/tfjs-backend-wasm'",
-    );
-  const threads = await env().getAsync(THREADS_FLAG);
-  env().set(THREADS_FLAG, false);
-  try {
-    return (await factory()) as BackendWasm;
-  } finally {
-    env().set(THREADS_FLAG, threads);
-  }
 }
 
 function checkVersions(): void {

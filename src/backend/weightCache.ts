@@ -1,5 +1,5 @@
 import {allBlocks, packFilter, type BlockStatistics, type FilterShape} from '../packed';
-import {asMatrix, choosePath, layerStatistics, type LayerPath, type Variant} from '../plan';
+import {asMatrix, choosePath, cutLayer, layerStatistics, type Cut, type LayerPath, type Variant} from '../plan';
 import {freeWeights, uploadWeights, type HeapWeights, type TfjsHeap} from '../runtime';
 import {options} from './config';
 
@@ -26,8 +26,15 @@ interface CachedLayer {
     readonly outputPixels: number;
     readonly wanted: LayerPath | 'auto';
     readonly skipZeros: boolean;
-    readonly weights: HeapWeights | null;
+    readonly threads: number;
+    readonly layer: ResolvedLayer | null;
   };
+}
+
+/** Weights in the form that runs, and how the layer is cut for the threads. */
+export interface ResolvedLayer {
+  readonly weights: HeapWeights;
+  readonly cut: Cut;
 }
 
 /**
@@ -57,24 +64,35 @@ export class WeightCache {
   }
 
   /**
-   * The weights in the form that the options or the cost model choose for this number of output pixels, packed on first
-   * use.
+   * The weights in the form that the options or the cost model choose for this number of output pixels and threads, packed
+   * on first use.
    *
    * @returns null where stock's kernel is to run.
    * @throws Error if the heap is exhausted; nothing is kept then.
    */
-  resolve(source: WeightSource, outputPixels: number): HeapWeights | null {
+  resolve(source: WeightSource, outputPixels: number, threads: number): ResolvedLayer | null {
     const layer = this.layer(source);
     const {path: wanted, skipZeros} = options();
     const {last} = layer;
-    if (last?.outputPixels === outputPixels && last.wanted === wanted && last.skipZeros === skipZeros) {
-      return last.weights;
+    if (
+      last?.outputPixels === outputPixels &&
+      last.threads === threads &&
+      last.wanted === wanted &&
+      last.skipZeros === skipZeros
+    ) {
+      return last.layer;
     }
+    const {statistics} = layer;
     const geometry = {filter: source.shape, outputPixels};
-    const path = wanted === 'auto' ? choosePath(geometry, layer.statistics, this.variant, skipZeros).path : wanted;
-    const weights = path.kind === 'stock' ? null : this.form(source, layer, path);
-    layer.last = {outputPixels, wanted, skipZeros, weights};
-    return weights;
+    const path = wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros, threads).path : wanted;
+    let resolved: ResolvedLayer | null = null;
+    if (path.kind !== 'stock') {
+      const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
+      const cut = cutLayer(geometry, path, entries, this.variant, threads);
+      resolved = {weights: this.form(source, layer, path), cut};
+    }
+    layer.last = {outputPixels, wanted, skipZeros, threads, layer: resolved};
+    return resolved;
   }
 
   /** Frees every form of a tensor's data. */

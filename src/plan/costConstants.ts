@@ -68,3 +68,17 @@ export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Rec
     'stock, few pixels': {call: 1140, entry: 0.118, overflow: 0, row: 3.26, column: 0, copy: 0, weight: 0},
   },
 };
+
+/** What threads cost, in nanoseconds; measured by `npm run bench:kernels -- --dispatch` in V8 of Node 20 and 26. */
+export const THREAD_COST = {
+  /** Publishing a task to workers that spin, and hearing that all is done. */
+  fork: 1500,
+  /** Taking a piece. */
+  claim: 150,
+  /** Tasks shorter than this run on the calling thread alone. */
+  breakEven: 8000,
+  /** Pieces of simple kernels are no shorter than this. */
+  smallestUnit: 4000,
+  /** Speed at which weights come from the second-level cache once more. */
+  weightBytesPerNs: 20,
+};

@@ -1,6 +1,10 @@
 export {chooseVariant, hasRelaxedSimd, hasSimd, type KernelVariant} from './features';
 export {TfjsHeap, type EmscriptenHeap} from './heap';
-export {instantiateKernels, type KernelModule} from './kernelModule';
-export {hasDepthwiseKernel, KernelRunner, type Conv2DCall, type DepthwiseCall} from './kernelRunner';
+export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
+export {floatBits, hasDepthwiseKernel, KernelRunner} from './kernelRunner';
+export type {Conv2DCall, DepthwiseCall, TaskCall} from './kernelRunner';
 export {freeWeights, uploadWeights, type HeapWeights} from './packedWeights';
+export {isShared, withSharedMemory} from './sharedMemory';
 export type {ConvGeometry, Epilogue} from './taskArena';
+export {PoolFailure, ThreadPool} from './threadPool';
+export type {WorkerFactory, WorkerLike} from './workerHost';

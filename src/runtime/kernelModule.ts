@@ -1,12 +1,19 @@
 import type {KernelVariant} from './features';
 import {kernelBinaries} from './generated/kernelBinaries';
+import {isShared, withSharedMemory} from './sharedMemory';
 
 /** The exports of kernels/index.ts. */
 export interface KernelModule {
-  /** Computes output pixels `begin .. end - 1` of the task record at address `task`. */
-  conv2d(task: number, begin: number, end: number): void;
-  /** Computes output rows `begin .. end - 1`, counted through the batch. */
-  depthwiseConv2d(task: number, begin: number, end: number): void;
+  /** Computes the whole task of a record on the calling thread. */
+  runAlone(job: number, task: number): void;
+  /** What comes before a depthwise convolution's task runs. */
+  prepareDepthwiseConv2d(task: number): void;
+  /** Publishes a task to a pool's workers and computes its units with them until none is left to take. */
+  publish(control: number, job: number, task: number, units: number, wake: number): void;
+  /** 1 if all units of the task are done; looks as often as `spins`. */
+  isDone(control: number, spins: number): number;
+  /** Sleeps until they are, at most so long; 1 if they are. Traps where waiting is forbidden. */
+  waitUntilDone(control: number, milliseconds: number): number;
   /** The mean over pixels: input [batch, pixels, channels], output [batch, channels]. */
   meanPixels(input: number, output: number, batch: number, pixels: number, channels: number): void;
   /** Pads a tensor of rank 4 with a value: its shape, then the padding before and after along each axis. */
@@ -31,14 +38,43 @@ export interface KernelModule {
   ): void;
 }
 
+/** The embedded kernels, compiled for a memory: workers instantiate the same module. */
+export interface CompiledKernels {
+  readonly module: WebAssembly.Module;
+  readonly exports: KernelModule;
+}
+
 /**
  * Compiles the embedded kernels over the given memory.
  *
- * @param memory tfjs's heap; the kernels keep no data of their own in it.
+ * @param memory tfjs's heap, shared between threads or not; the kernels keep no data of their own in it.
  */
-export async function instantiateKernels(variant: KernelVariant, memory: WebAssembly.Memory): Promise<KernelModule> {
-  const {instance} = await WebAssembly.instantiate(decodeBase64(kernelBinaries[variant]), {env: {memory}});
-  return instance.exports as unknown as KernelModule;
+export async function instantiateKernels(variant: KernelVariant, memory: WebAssembly.Memory): Promise<CompiledKernels> {
+  const binary = await kernelBinary(variant);
+  const module = await WebAssembly.compile(isShared(memory) ? withSharedMemory(binary) : binary);
+  const instance = await WebAssembly.instantiate(module, {env: {memory}});
+  return {module, exports: instance.exports as unknown as KernelModule};
+}
+
+async function kernelBinary(variant: KernelVariant): Promise<Uint8Array<ArrayBuffer>> {
+  const {slices, sizes, deflated} = kernelBinaries;
+  const inflated = await inflate(decodeBase64(deflated));
+  const binary = new Uint8Array(sizes[variant]);
+  let at = 0;
+  for (let i = 0; i < slices; i++) {
+    for (const name of Object.keys(sizes) as KernelVariant[]) {
+      const begin = Math.floor((sizes[name] * i) / slices);
+      const end = Math.floor((sizes[name] * (i + 1)) / slices);
+      if (name === variant) binary.set(inflated.subarray(at, at + end - begin), begin);
+      at += end - begin;
+    }
+  }
+  return binary;
+}
+
+async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {

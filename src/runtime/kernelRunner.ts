@@ -1,10 +1,21 @@
-import {Task} from '../../kernels/task';
+import {Job, Task} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import type {KernelModule} from './kernelModule';
 import {KERNEL_TILES, microkernel, panelTile} from './microkernels';
 import type {HeapWeights} from './packedWeights';
 import {type ConvGeometry, type Epilogue, TaskArena} from './taskArena';
+import {PoolFailure, type ThreadPool} from './threadPool';
+
+/** How a convolution is cut into pieces: what a thread computes at a time. */
+export interface ConvCut {
+  /** Output pixels of a piece, before rounding to the kernel's tile. */
+  readonly macroTile: number;
+  /** Output channels of a piece: all, or a multiple of 16 and of N. */
+  readonly groupChannels: number;
+  /** Whether workers take part. */
+  readonly parallel: boolean;
+}
 
 /** One convolution or MatMul on the heap; addresses in bytes. */
 export interface Conv2DCall {
@@ -15,8 +26,7 @@ export interface Conv2DCall {
   readonly bias: number;
   readonly geometry: ConvGeometry;
   readonly epilogue: Epilogue;
-  /** Output pixels of a macro tile, before rounding to the kernel's tile. */
-  readonly macroTile: number;
+  readonly cut: ConvCut;
 }
 
 /** One depthwise convolution on the heap; see `hasDepthwiseKernel` for the geometries that there are kernels for. */
@@ -29,7 +39,12 @@ export interface DepthwiseCall {
   readonly bias: number;
   readonly geometry: ConvGeometry;
   readonly epilogue: Epilogue;
+  /** Output rows that a thread takes at a time. */
+  readonly unitRows: number;
 }
+
+/** Units are counted in 16 bits: kernels/threads.ts. */
+const MAX_UNITS = 65535;
 
 /** Planes of a group of output channels between a panel kernel and its transpose: 16 channels x 32 pixels. */
 const PLANES_BYTES = 4096;
@@ -41,7 +56,19 @@ const ZERO_PIXELS = 11;
 /** Up to this width of the output a depthwise convolution copies its input rows between borders of zeros. */
 const NARROW_PIXELS = 16;
 
-/** Runs our kernels on the calling thread and owns the working memory that they need. */
+/** A task of a job that is not a convolution: a record's own words, and how to cut it. */
+export interface TaskCall {
+  readonly job: Job;
+  /** What follows the header in the record; floats as `floatBits`. */
+  readonly words: readonly number[];
+  readonly items: number;
+  /** Items that a thread takes at a time; all of them for a task that runs on the calling thread alone. */
+  readonly unitItems: number;
+  /** Working memory of each thread. */
+  readonly scratchBytes?: number;
+}
+
+/** Runs our kernels, on the calling thread or with a pool's workers, and owns the working memory that they need. */
 export class KernelRunner {
   private readonly arena: TaskArena;
 
@@ -49,6 +76,8 @@ export class KernelRunner {
     private readonly heap: TfjsHeap,
     private readonly kernels: KernelModule,
     private readonly variant: KernelVariant,
+    /** null where there is one thread. */
+    private readonly pool: ThreadPool | null,
   ) {
     this.arena = new TaskArena(heap);
   }
@@ -58,19 +87,27 @@ export class KernelRunner {
     return this.arena.bytes;
   }
 
-  /** @throws Error if the heap is exhausted; the output is untouched then. */
-  conv2d({input, output, weights: w, bias, geometry, epilogue, macroTile: wantedTile}: Conv2DCall): void {
+  /** Threads that take part in a task, the calling one included. */
+  get threads(): number {
+    return this.pool?.threads ?? 1;
+  }
+
+  /**
+   * @throws Error if the heap is exhausted; the output is untouched then.
+   * @throws PoolFailure if a worker died in it.
+   */
+  conv2d({input, output, weights: w, bias, geometry, epilogue, cut}: Conv2DCall): void {
     const {arena} = this;
     const pixels = geometry.batch * geometry.outHeight * geometry.outWidth;
     const kernel = microkernel(w.layout, pixels, this.variant);
     const tile = KERNEL_TILES[kernel];
-    const macroTile = Math.ceil(Math.min(wantedTile, pixels) / tile) * tile;
+    const macroTile = Math.ceil(Math.min(cut.macroTile, pixels) / tile) * tile;
     const direct = isDirect(geometry);
-    const biasBytes = align(w.outChannels * 4 + BIAS_PADDING_BYTES);
+    const biasBytes = w.outChannels * 4 + BIAS_PADDING_BYTES;
     const copies = (direct ? 0 : 1) + (panelTile(w.layout) ? 1 : 0);
-    arena.reserve(biasBytes + copies * macroTile * w.k * 4 + PLANES_BYTES);
+    arena.reserve(biasBytes, copies * macroTile * w.k * 4 + PLANES_BYTES, this.slots);
 
-    this.writeBias(bias, arena.scratch, w.outChannels, biasBytes);
+    this.writeBias(bias, arena.shared, w.outChannels, biasBytes);
     const {i32} = this.heap;
     const record = arena.record / 4;
     i32[record + Task.input] = input;
@@ -78,27 +115,32 @@ export class KernelRunner {
     i32[record + Task.values] = w.values;
     i32[record + Task.offsets] = w.offsets;
     i32[record + Task.rowStart] = w.rowStart;
-    i32[record + Task.bias] = arena.scratch;
-    i32[record + Task.scratch] = arena.scratch + biasBytes;
+    i32[record + Task.bias] = arena.shared;
     i32[record + Task.kernel] = kernel;
     i32[record + Task.n] = w.n;
     i32[record + Task.k] = w.k;
     i32[record + Task.outChannels] = w.outChannels;
+    i32[record + Task.pixels] = pixels;
     i32[record + Task.macroTile] = macroTile;
+    i32[record + Task.groupChannels] = cut.groupChannels;
     i32[record + Task.direct] = direct ? 1 : 0;
     arena.setGeometry(geometry);
     arena.setEpilogue(epilogue);
-    this.kernels.conv2d(arena.record, 0, pixels);
+    const items = Math.ceil(pixels / macroTile) * Math.ceil(w.outChannels / cut.groupChannels);
+    this.execute(Job.conv2d, items, cut.parallel ? 1 : items);
   }
 
-  /** @throws Error if the heap is exhausted; the output is untouched then. */
-  depthwiseConv2d({input, output, weights, bias, geometry, epilogue}: DepthwiseCall): void {
+  /**
+   * @throws Error if the heap is exhausted; the output is untouched then.
+   * @throws PoolFailure if a worker died in it.
+   */
+  depthwiseConv2d({input, output, weights, bias, geometry, epilogue, unitRows}: DepthwiseCall): void {
     const {arena} = this;
     const {inChannels, kernelHeight: k, outWidth, strideWidth} = geometry;
     const direct = outWidth > NARROW_PIXELS || strideWidth > 1;
     const taps = align4(inChannels) * (k * k + 1);
     const paddedRows = direct ? 0 : k * ((outWidth - 1) * strideWidth + k) * inChannels;
-    arena.reserve(4 * (ZERO_PIXELS * inChannels + taps + paddedRows));
+    arena.reserve(4 * (ZERO_PIXELS * inChannels + taps), 4 * paddedRows, this.slots);
     const {i32} = this.heap;
     const record = arena.record / 4;
     i32[record + Task.direct] = direct ? 1 : 0;
@@ -106,14 +148,48 @@ export class KernelRunner {
     i32[record + Task.output] = output;
     i32[record + Task.values] = weights;
     i32[record + Task.bias] = bias;
-    i32[record + Task.scratch] = arena.scratch;
+    i32[record + Task.taps] = arena.shared;
     arena.setGeometry(geometry);
     arena.setEpilogue(epilogue);
-    this.kernels.depthwiseConv2d(arena.record, 0, geometry.batch * geometry.outHeight);
+    this.kernels.prepareDepthwiseConv2d(arena.record);
+    this.execute(Job.depthwiseConv2d, geometry.batch * geometry.outHeight, unitRows);
+  }
+
+  /**
+   * @throws Error if the heap is exhausted; the output is untouched then.
+   * @throws PoolFailure if a worker died in it.
+   */
+  run({job, words, items, unitItems, scratchBytes = 0}: TaskCall): void {
+    this.arena.reserve(0, scratchBytes, this.slots);
+    this.arena.setWords(words);
+    this.execute(job, items, unitItems);
   }
 
   dispose(): void {
     this.arena.free();
+  }
+
+  /** Threads that need working memory of their own. */
+  private get slots(): number {
+    return this.pool?.slots ?? 1;
+  }
+
+  private execute(job: Job, items: number, unitItems: number): void {
+    const {arena, pool} = this;
+    const unit = Math.max(unitItems, Math.ceil(items / MAX_UNITS));
+    arena.setItems(items, unit);
+    const units = Math.ceil(items / unit);
+    if (!pool || pool.threads === 1 || units < 2) {
+      this.kernels.runAlone(job, arena.record);
+      return;
+    }
+    try {
+      pool.run(job, arena.record, units);
+    } catch (error) {
+      // A worker that is slow rather than dead may still read the record and write to its working memory.
+      if (error instanceof PoolFailure) arena.abandon();
+      throw error;
+    }
   }
 
   private writeBias(source: number, target: number, outChannels: number, bytes: number): void {
@@ -123,6 +199,15 @@ export class KernelRunner {
     f32.fill(0, source ? to + outChannels : to, to + bytes / 4);
   }
 }
+
+/** The word that holds a float32. */
+export function floatBits(value: number): number {
+  FLOAT[0] = value;
+  return WORD[0];
+}
+
+const FLOAT = new Float32Array(1);
+const WORD = new Int32Array(FLOAT.buffer);
 
 /**
  * Whether there is a kernel for a depthwise convolution: 3x3 or 5x5, stride 1 or 2 either way, no dilation, one output
@@ -157,8 +242,4 @@ function isDirect(g: ConvGeometry): boolean {
 
 function align4(count: number): number {
   return Math.ceil(count / 4) * 4;
-}
-
-function align(bytes: number): number {
-  return Math.ceil(bytes / 64) * 64;
 }

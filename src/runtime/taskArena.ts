@@ -1,4 +1,4 @@
-import {Task} from '../../kernels/task';
+import {Header, Task} from '../../kernels/task';
 import type {TfjsHeap} from './heap';
 
 /**
@@ -30,10 +30,15 @@ export interface Epilogue {
   readonly slope?: number | {readonly address: number; readonly count: number};
 }
 
+/** Room for the longest record and what `setEpilogue` puts behind it. */
 const RECORD_BYTES = 256;
 
+/** Distance of two threads' working memories is a multiple of this: they share no cache line, nor the one beside it. */
+const SCRATCH_ALIGNMENT = 128;
+
 /**
- * The task record of one call and the working memory behind it. Grows to the largest call; `free` gives it back.
+ * The task record of one call, data that all threads read, and each thread's working memory. Grows to the largest call;
+ * `free` gives it back.
  */
 export class TaskArena {
   private address = 0;
@@ -46,8 +51,8 @@ export class TaskArena {
     return this.address;
   }
 
-  /** Address of the working memory. */
-  get scratch(): number {
+  /** Address of the data that all threads read. */
+  get shared(): number {
     return this.address + RECORD_BYTES;
   }
 
@@ -56,13 +61,39 @@ export class TaskArena {
     return this.size;
   }
 
-  /** @throws Error if the heap is exhausted; nothing is held then. */
-  reserve(scratchBytes: number): void {
-    const bytes = RECORD_BYTES + scratchBytes;
-    if (bytes <= this.size) return;
-    this.free();
-    this.address = this.heap.allocate(bytes);
-    this.size = bytes;
+  /**
+   * Makes room and writes where the working memories lie into the record.
+   *
+   * @param sharedBytes for data that all threads read
+   * @param scratchBytes for each thread
+   * @throws Error if the heap is exhausted; nothing is held then.
+   */
+  reserve(sharedBytes: number, scratchBytes: number, threads: number): void {
+    const common = RECORD_BYTES + roundUp(sharedBytes, SCRATCH_ALIGNMENT);
+    const each = roundUp(scratchBytes, SCRATCH_ALIGNMENT);
+    const bytes = common + each * threads;
+    if (bytes > this.size) {
+      this.free();
+      this.address = this.heap.allocate(bytes);
+      this.size = bytes;
+    }
+    const {i32} = this.heap;
+    const record = this.address / 4;
+    i32[record + Header.scratch] = this.address + common;
+    i32[record + Header.scratchBytes] = each;
+  }
+
+  /** Writes how the task is cut. */
+  setItems(items: number, unitItems: number): void {
+    const {i32} = this.heap;
+    const record = this.address / 4;
+    i32[record + Header.items] = items;
+    i32[record + Header.unitItems] = unitItems;
+  }
+
+  /** Writes a record's own words, those behind the header. */
+  setWords(words: readonly number[]): void {
+    this.heap.i32.set(words, this.address / 4 + Header.words);
   }
 
   setGeometry(g: ConvGeometry): void {
@@ -102,7 +133,16 @@ export class TaskArena {
 
   free(): void {
     if (this.address) this.heap.free(this.address);
+    this.abandon();
+  }
+
+  /** Leaves the memory to whoever may still write to it: it is never freed. */
+  abandon(): void {
     this.address = 0;
     this.size = 0;
   }
+}
+
+function roundUp(bytes: number, alignment: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
 }

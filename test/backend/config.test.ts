@@ -4,7 +4,11 @@ import {TfjsHeap} from '../../src/runtime';
 
 describe('configure', () => {
   it.each([
-    [{threads: 2}, /unknown option 'threads'; known are/],
+    [{thread: 2}, /unknown option 'thread'; known are/],
+    [{threads: 0}, /threads is 0; 'auto' or a whole number from 1 to 64 expected/],
+    [{threads: 1.5}, /threads is 1.5/],
+    [{threads: 65}, /threads is 65/],
+    [{workerFactory: 'worker.js'}, /workerFactory is "worker.js"; a function that returns a Worker, or null expected/],
     [{rewrite: 1}, /rewrite is 1; true or false expected/],
     [{path: {kind: 'packed', n: 3}}, /path is .*"n":3.*1 \| 2 \| 4 \| 8 \| 16 \| 32/],
     [{variant: 'avx'}, /variant is "avx"; 'auto', 'relaxed' or 'simd128' expected/],

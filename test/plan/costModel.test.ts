@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {BLOCK_SIZES} from '../../src/packed';
-import {choosePath, layerStatistics, type LayerGeometry, macroTile} from '../../src/plan';
+import {choosePath, layerStatistics, type LayerGeometry} from '../../src/plan';
+import {macroTile} from '../../src/plan/macroTile';
 import {blockSparseFloats, randomNumbers} from '../support/random';
 
 function layer(k: number, outChannels: number, outputPixels: number): LayerGeometry {

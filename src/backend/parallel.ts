@@ -1,0 +1,25 @@
+import type {Job} from '../../kernels/task';
+import {unitItems} from '../plan';
+import type {BlockSparseBackend} from './blockSparseBackend';
+
+/** A kernel's work as many alike items: rows, images, spans of floats. */
+export interface ItemTask {
+  readonly job: Job;
+  /** The record's own words (kernels/task.ts); floats as `floatBits`. */
+  readonly words: readonly number[];
+  readonly items: number;
+  /** What an item takes, as good as it is known: decides whether workers are asked for. */
+  readonly nanosecondsAnItem: number;
+  /** Working memory of each thread. */
+  readonly scratchBytes?: number;
+}
+
+/**
+ * Runs a task on as many threads as pay.
+ *
+ * @throws Error if the heap is exhausted; PoolFailure if a worker died in it (`makeOutput` knows what to do then).
+ */
+export function runItems(backend: BlockSparseBackend, {nanosecondsAnItem, ...task}: ItemTask): void {
+  const {runner} = backend;
+  runner.run({...task, unitItems: unitItems(task.items, nanosecondsAnItem, runner.threads)});
+}

@@ -1,0 +1,114 @@
+// How many threads run, and why.
+import {type CompiledKernels, isShared, type TfjsHeap, ThreadPool} from '../runtime';
+import {options} from './config';
+
+/** By default no more threads than this: beyond it a mobile network's layers are too short to share. */
+const MOST_BY_DEFAULT = 16;
+
+/** A number of threads and the reason for it. */
+interface ThreadChoice {
+  readonly threads: number;
+  readonly reason: string;
+}
+
+/** The threads of one backend. */
+export class Threads {
+  private readonly troubles: string[] = [];
+  private choice: ThreadChoice;
+
+  private constructor(
+    /** What `setThreadsCount` was given; null if it was not called. */
+    private readonly setInTfjs: number | null,
+    private readonly obstacle: string | null,
+  ) {
+    this.choice = chooseThreads(setInTfjs);
+  }
+
+  /** null where memory cannot be shared. */
+  pool: ThreadPool | null = null;
+
+  /**
+   * Starts as many as the options ask for; resolves when they wait for work. Says once in the console where there are
+   * fewer.
+   */
+  static async start(heap: TfjsHeap, kernels: CompiledKernels, setInTfjs: number | null): Promise<Threads> {
+    const obstacle = isShared(heap.memory) ? null : (sharingObstacle() ?? 'tfjs did not load on a shared memory');
+    const threads = new Threads(setInTfjs, obstacle);
+    if (obstacle === null) {
+      threads.pool = new ThreadPool(heap, kernels, options().workerFactory, (trouble) => threads.hear(trouble));
+      await threads.pool.setThreads(threads.choice.threads);
+    } else if (threads.choice.threads > 1) {
+      warnOnce(`runs on one thread: ${obstacle}`);
+    }
+    return threads;
+  }
+
+  /** Threads that take part in a kernel, the calling one included. */
+  get count(): number {
+    return this.pool?.threads ?? 1;
+  }
+
+  /** Why so many. */
+  get reasons(): string[] {
+    const {threads, reason} = this.choice;
+    if (this.obstacle !== null) return threads > 1 ? [`one thread: ${this.obstacle}`] : [`one thread: ${reason}`];
+    return [`${threads} threads: ${reason}`, ...this.troubles];
+  }
+
+  /** Follows a change of the options. Resolves when new threads have started. */
+  async update(): Promise<void> {
+    this.choice = chooseThreads(this.setInTfjs);
+    await this.pool?.setThreads(this.choice.threads);
+  }
+
+  dispose(): void {
+    this.pool?.dispose();
+  }
+
+  private hear(trouble: string): void {
+    this.troubles.push(`${trouble}: ${this.count} left`);
+    warnOnce(`${trouble}; ${this.count === 1 ? 'one thread is' : `${this.count} threads are`} left`);
+  }
+}
+
+const warned = new Set<string>();
+
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  console.warn(`blocksparse-1xn: ${message}`);
+}
+
+/**
+ * The number of threads to run on: that of `configure`, or of tfjs's `setThreadsCount`, or as many as there are cores.
+ *
+ * @param setInTfjs what `setThreadsCount` was given; null if it was not called
+ */
+function chooseThreads(setInTfjs: number | null): ThreadChoice {
+  const {threads} = options();
+  if (threads !== 'auto') return {threads, reason: `asked for by configure({threads: ${threads}})`};
+  if (setInTfjs !== null) return {threads: setInTfjs, reason: `asked for by setThreadsCount(${setInTfjs})`};
+  const cores = availableCores();
+  return {
+    threads: Math.min(cores, MOST_BY_DEFAULT),
+    reason: `as many as there are cores (${cores}), at most ${MOST_BY_DEFAULT}`,
+  };
+}
+
+/** Why memory cannot be shared between threads here; null if it can. */
+export function sharingObstacle(): string | null {
+  if (typeof SharedArrayBuffer !== 'undefined') return null;
+  return (globalThis as {crossOriginIsolated?: boolean}).crossOriginIsolated === false
+    ? "the page is not cross-origin isolated: serve it with the headers 'Cross-Origin-Opener-Policy: same-origin' and " +
+        "'Cross-Origin-Embedder-Policy: require-corp'"
+    : 'this engine has no SharedArrayBuffer';
+}
+
+/** Threads that the machine runs at once, as far as it tells. */
+function availableCores(): number {
+  const {navigator, process} = globalThis as {
+    navigator?: {hardwareConcurrency?: number};
+    process?: {getBuiltinModule?: (name: string) => {availableParallelism(): number} | undefined};
+  };
+  return process?.getBuiltinModule?.('node:os')?.availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;
+}
