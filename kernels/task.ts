@@ -113,6 +113,8 @@ export enum Control {
   spins = 76,
   /** 1 tells workers to return. */
   stop = 80,
+  /** Workers that are awake at once: beyond the number of cores they would only take time from each other. */
+  awake = 84,
   /** Units of the task that are done. The caller sleeps on it. */
   done = 128,
   callerWaits = 132,
@@ -120,7 +122,9 @@ export enum Control {
   failed = 136,
   /** Workers asleep. */
   sleepers = 192,
+  /** Workers beyond the number of threads, asleep too. */
+  parked = 196,
   /** Workers that have begun their life. */
-  started = 196,
+  started = 200,
   bytes = 256,
 }

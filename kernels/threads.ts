@@ -12,15 +12,19 @@ import {Control} from './task';
  *
  * @param control address of the control block (task.ts)
  * @param units 1 to 65535
- * @param wake workers that may be woken
  */
-export function publish(control: usize, job: i32, task: usize, units: i32, wake: i32): void {
+export function publish(control: usize, job: i32, task: usize, units: i32): void {
   atomic.store<i32>(control, job, Control.job);
   atomic.store<i32>(control, <i32>task, Control.task);
   atomic.store<i32>(control, 0, Control.done);
   const epoch = <u64>(atomic.load<u32>(control, Control.epoch) + 1);
   atomic.store<u64>(control, (epoch << 32) | (<u64>units << 16), Control.claim);
-  if (wake > 0 && atomic.load<i32>(control, Control.sleepers) > 0) atomic.notify(control + Control.epoch, wake);
+  const sleepers = atomic.load<i32>(control, Control.sleepers);
+  if (sleepers > 0) {
+    const awake = atomic.load<i32>(control, Control.started) - atomic.load<i32>(control, Control.parked) - sleepers;
+    const wake = min(units - 1, load<i32>(control, Control.awake)) - awake;
+    if (wake > 0) atomic.notify(control + Control.epoch, wake);
+  }
   takeUnits(control, 0);
 }
 
@@ -54,7 +58,9 @@ export function work(control: usize, thread: i32): void {
   while (!atomic.load<i32>(control, Control.stop)) {
     const limit = atomic.load<i32>(control, Control.threads);
     if (thread >= limit) {
+      atomic.add<i32>(control, 1, Control.parked);
       atomic.wait<i32>(control + Control.threads, limit, -1);
+      atomic.sub<i32>(control, 1, Control.parked);
       continue;
     }
     const epoch = takeUnits(control, thread);

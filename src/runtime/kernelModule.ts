@@ -9,7 +9,7 @@ export interface KernelModule {
   /** What comes before a depthwise convolution's task runs. */
   prepareDepthwiseConv2d(task: number): void;
   /** Publishes a task to a pool's workers and computes its units with them until none is left to take. */
-  publish(control: number, job: number, task: number, units: number, wake: number): void;
+  publish(control: number, job: number, task: number, units: number): void;
   /** 1 if all units of the task are done; looks as often as `spins`. */
   isDone(control: number, spins: number): number;
   /** Sleeps until they are, at most so long; 1 if they are. Traps where waiting is forbidden. */
