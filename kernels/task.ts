@@ -55,8 +55,10 @@ export enum Task {
   macroTile,
   /** Output channels of an item; all of them, or a multiple of 16 and of N. */
   groupChannels,
-  /** Depthwise: 11 pixels of zeros, then the packed taps (`packTaps`). */
+  /** Depthwise: bias and weights as `packTaps` gathers them. */
   taps,
+  /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */
+  zeros,
   /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
   direct,
   inHeight,
