@@ -38,7 +38,7 @@ export const PEERS = Object.keys(PEER_ENGINES);
  * @throws {UserError} if the backend runs on fewer threads than asked for
  */
 export async function runBenchmark({n, sparsity, threads, runs, peers}, host) {
-  const {tf, blocksparse, onProgress} = host;
+  const {tf, onProgress} = host;
   // An isolated page would give stock its threaded build, an unfair match for one thread of ours.
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   const variant = await startBackend(Math.max(...threads), host);

@@ -1,6 +1,6 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
-import {unitItems} from '../plan';
-import {type ConvGeometry, hasDepthwiseKernel} from '../runtime';
+import {depthwiseRowNanoseconds, unitItems} from '../plan';
+import {hasDepthwiseKernel} from '../runtime';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
@@ -44,6 +44,7 @@ export function depthwiseConvolve(
     backend,
   );
   if (!activation || info.outShape.some((size) => size === 0)) return null;
+  const rows = geometry.batch * geometry.outHeight;
   const out = makeOutput(backend, info.outShape, (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
@@ -52,15 +53,8 @@ export function depthwiseConvolve(
       bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
       geometry,
       epilogue: activation.epilogue,
-      unitRows: unitItems(geometry.batch * geometry.outHeight, rowNanoseconds(geometry), backend.runner.threads),
+      unitRows: unitItems(rows, depthwiseRowNanoseconds(geometry), backend.runner.threads),
     }),
   );
   return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;
-}
-
-/** Multiply-adds that our depthwise kernels do in a nanosecond: 30 GFLOP/s. */
-const MADDS_PER_NS = 15;
-
-function rowNanoseconds({outWidth, inChannels, kernelHeight, kernelWidth}: ConvGeometry): number {
-  return (outWidth * inChannels * kernelHeight * kernelWidth) / MADDS_PER_NS;
 }
