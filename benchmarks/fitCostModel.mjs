@@ -7,16 +7,10 @@
 // condition that no price is negative.
 import {readFileSync} from 'node:fs';
 import {pathToFileURL} from 'node:url';
-import {build} from 'esbuild';
+import {importTypeScript} from './lib/bundle.mjs';
 
 const NAMES = ['call', 'entry', 'overflow', 'row', 'column', 'copy', 'weight'];
-const bundled = await build({
-  entryPoints: [new URL('../src/plan/costModel.ts', import.meta.url).pathname],
-  bundle: true,
-  format: 'esm',
-  write: false,
-});
-const {pathWork, pathName} = await import(`data:text/javascript,${encodeURIComponent(bundled.outputFiles[0].text)}`);
+const {pathWork, pathName} = await importTypeScript('src/plan/costModel.ts');
 
 const runs = readFileSync(pathToFileURL(process.argv[2]), 'utf8')
   .trim()

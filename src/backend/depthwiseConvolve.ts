@@ -1,5 +1,5 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
-import {depthwiseRowNanoseconds, unitItems} from '../plan';
+import {cutDepthwise} from '../plan';
 import {hasDepthwiseKernel} from '../runtime';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
@@ -44,7 +44,7 @@ export function depthwiseConvolve(
     backend,
   );
   if (!activation || info.outShape.some((size) => size === 0)) return null;
-  const rows = geometry.batch * geometry.outHeight;
+  const cut = cutDepthwise(geometry, backend.runner.threads);
   const out = makeOutput(backend, info.outShape, (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
@@ -53,7 +53,7 @@ export function depthwiseConvolve(
       bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
       geometry,
       epilogue: activation.epilogue,
-      unitRows: unitItems(rows, depthwiseRowNanoseconds(geometry), backend.runner.threads),
+      cut,
     }),
   );
   return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;

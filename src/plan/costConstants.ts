@@ -83,5 +83,10 @@ export const THREAD_COST = {
   weightBytesPerNs: 20,
 };
 
-/** Multiply-adds that our depthwise kernels do in a nanosecond: 30 GFLOP/s. */
-export const DEPTHWISE_MADDS_PER_NS = 15;
+/** What depthwise convolutions cost, in nanoseconds. */
+export const DEPTHWISE_COST = {
+  /** A multiply-add: 30 GFLOP/s. */
+  madd: 1 / 15,
+  /** A value that is copied between borders of zeros: what im2col's copies cost. */
+  copy: 0.1,
+};

@@ -1,5 +1,5 @@
 import {BLOCK_SIZES, type BlockSize, type BlockStatistics, type FilterShape} from '../packed';
-import {COST_CONSTANTS, DEPTHWISE_MADDS_PER_NS, THREAD_COST, type KernelCost, type PathName} from './costConstants';
+import {COST_CONSTANTS, THREAD_COST, type KernelCost, type PathName} from './costConstants';
 
 /** Which kernel variant runs: with fused multiply-adds (relaxed SIMD) or without. */
 export type Variant = 'relaxed' | 'simd128';
@@ -106,17 +106,6 @@ export function expectedMs(work: Work, cost: KernelCost): number {
   const perTile =
     work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row + work.k * cost.column;
   return (cost.call + work.tiles * perTile + work.copied * cost.copy + work.k * work.rows * cost.weight) / 1e6;
-}
-
-/** What the output row of a depthwise convolution takes; sizes in pixels. */
-export function depthwiseRowNanoseconds(layer: {
-  readonly outWidth: number;
-  readonly inChannels: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-}): number {
-  const {outWidth, inChannels, kernelHeight, kernelWidth} = layer;
-  return (outWidth * inChannels * kernelHeight * kernelWidth) / DEPTHWISE_MADDS_PER_NS;
 }
 
 /** The row of constants that prices a path at a number of pixels. */
