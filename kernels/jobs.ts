@@ -26,4 +26,5 @@ export function runAlone(job: i32, task: usize): void {
 function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): void {
   if (job == Job.conv2d) conv2d(task, begin, end, scratch);
   else if (job == Job.depthwiseConv2d) depthwiseConv2d(task, begin, end, scratch);
+  // Job.nothing falls through.
 }

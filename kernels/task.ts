@@ -8,6 +8,8 @@
 export enum Job {
   conv2d,
   depthwiseConv2d,
+  /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
+  nothing,
 }
 
 /** The words that every record begins with. */
