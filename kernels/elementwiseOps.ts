@@ -74,7 +74,8 @@ function compute(op: i32, x: v128, y: v128): v128 {
   // x < y ? y : x, which is x where one of them is NaN.
   else if (op == Elementwise.maximum) result = f32x4.pmax(x, y);
   else if (op == Elementwise.minimum) result = f32x4.pmin(x, y);
-  // As integers: a NaN counts as positive or negative by its sign bit, -0 as negative. Fused, what underflows were -0.
+  // As integers: a NaN counts as positive or negative by its sign bit. Not fused: a product that underflows to -0 becomes
+  // 0 in the sum.
   else if (op == Elementwise.prelu) result = f32x4.add(i32x4.max_s(x, zero), f32x4.mul(i32x4.min_s(x, zero), y));
   else if (op == Elementwise.leakyRelu) result = v128.bitselect(f32x4.mul(x, y), x, f32x4.lt(x, zero));
   else if (op == Elementwise.reluUpTo) result = f32x4.pmin(y, f32x4.pmax(zero, x)); // 0 for NaN
