@@ -63,6 +63,7 @@ function loop(op: i32, out: usize, x: usize, y: usize, count: i32): void {
   }
 }
 
+/** One chain without returns: the compiler folds it to the branch of a constant `op`, and leaves nothing of the others. */
 @inline
 function compute(op: i32, x: v128, y: v128): v128 {
   const zero = f32x4.splat(0);
