@@ -8,6 +8,16 @@
 export enum Job {
   conv2d,
   depthwiseConv2d,
+  meanPixels,
+  depthToSpace,
+  pad4d,
+  maxPool,
+  avgPool,
+  resizeBilinear,
+  resizeNearest,
+  concat,
+  slice,
+  topK,
 }
 
 /** The words that every record begins with. */
@@ -97,6 +107,112 @@ export enum Kernel {
   f32_spmm_1x4_p8,
   f32_spmm_1x2_p16,
   f32_spmm_1x1_p32,
+}
+
+/** Job.meanPixels: [batch, pixels, channels] to [batch, channels]. Items: groups of 16 channels of an image. */
+export enum MeanTask {
+  input = 4, // Header.words, as in every record below
+  output,
+  pixels,
+  channels,
+}
+
+/**
+ * Job.depthToSpace: [rows, width, blockHeight, blockWidth * depth] to [rows, blockHeight, width, blockWidth * depth]. Items:
+ * output rows.
+ */
+export enum DepthToSpaceTask {
+  input = 4,
+  output,
+  width,
+  blockHeight,
+  /** Floats that stay together: blockWidth * depth. */
+  run,
+}
+
+/** Job.pad4d: [batch, height, width, channels] with borders. Items: output rows. Numbers after an axis count along it. */
+export enum PadTask {
+  input = 4,
+  output,
+  batch,
+  height,
+  width,
+  channels,
+  before0,
+  before1,
+  after1,
+  before2,
+  after2,
+  before3,
+  after3,
+  valueBits,
+}
+
+/** Job.maxPool, Job.avgPool: NHWC. Items: output rows. No window lies outside the image. */
+export enum PoolTask {
+  input = 4,
+  output,
+  inHeight,
+  inWidth,
+  channels,
+  outHeight,
+  outWidth,
+  filterHeight,
+  filterWidth,
+  strideHeight,
+  strideWidth,
+  padTop,
+  padLeft,
+}
+
+/** Job.resizeBilinear, Job.resizeNearest: NHWC. Items: output rows. */
+export enum ResizeTask {
+  input = 4,
+  output,
+  inHeight,
+  inWidth,
+  channels,
+  outHeight,
+  outWidth,
+  alignCorners,
+  halfPixelCenters,
+}
+
+/** Job.concat: inputs [rows, floats of each] to [rows, rowFloats]. Items: parts of rows, parts innermost. */
+export enum ConcatTask {
+  output = 4,
+  rowFloats,
+  /** Parts of a row: the same part of every input. */
+  parts,
+  inputs,
+  /** For every input three words: its address, its floats in a row, those of a part. */
+  table,
+}
+
+/** Job.slice: runs of floats at three strides to [size0, size1, size2, run]. Items: parts of runs, parts innermost. */
+export enum SliceTask {
+  /** Where the first run begins. */
+  input = 4,
+  output,
+  size1,
+  size2,
+  /** Distances in floats. */
+  stride0,
+  stride1,
+  stride2,
+  run,
+  parts,
+  /** Floats of a part. */
+  part,
+}
+
+/** Job.topK: the k largest of each row and where they lie. Items: rows. */
+export enum TopKTask {
+  input = 4,
+  values,
+  indices,
+  rowFloats,
+  k,
 }
 
 /** The control block of a pool of threads: byte offsets. What different threads write lies in cache lines of its own. */

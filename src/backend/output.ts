@@ -13,16 +13,27 @@ export function makeOutput(
   shape: number[],
   compute: (address: number) => void,
 ): TensorInfo {
-  const out = backend.makeOutput(shape, 'float32');
+  return makeOutputs(backend, shape, ['float32'], ([address]) => compute(address))[0];
+}
+
+/** Tensors of one shape, otherwise as `makeOutput`. */
+export function makeOutputs(
+  backend: BlockSparseBackend,
+  shape: number[],
+  types: ('float32' | 'int32')[],
+  compute: (addresses: number[]) => void,
+): TensorInfo[] {
+  const outs = types.map((type) => backend.makeOutput(shape, type));
   try {
-    compute(backend.getMemoryOffset(out.dataId));
+    compute(outs.map(({dataId}) => backend.getMemoryOffset(dataId)));
   } catch (error) {
-    if (error instanceof PoolFailure) {
-      backend.abandonData(out.dataId);
-      return makeOutput(backend, shape, compute);
+    const lost = error instanceof PoolFailure;
+    for (const {dataId} of outs) {
+      if (lost) backend.abandonData(dataId);
+      else backend.disposeData(dataId);
     }
-    backend.disposeData(out.dataId);
+    if (lost) return makeOutputs(backend, shape, types, compute);
     throw error;
   }
-  return out;
+  return outs;
 }

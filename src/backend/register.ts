@@ -13,15 +13,23 @@ import {
 import {chooseVariant, type EmscriptenHeap, instantiateKernels, TfjsHeap} from '../runtime';
 import {BlockSparseBackend} from './blockSparseBackend';
 import {onConfigure, options} from './config';
+import {avgPoolConfig} from './kernels/avgPool';
 import {batchMatMulConfig} from './kernels/batchMatMul';
+import {concatConfig} from './kernels/concat';
 import {conv2DConfig} from './kernels/conv2d';
+import {conv2DBackpropInputConfig} from './kernels/conv2DBackpropInput';
 import {depthToSpaceConfig} from './kernels/depthToSpace';
 import {depthwiseConv2dConfig} from './kernels/depthwiseConv2d';
 import {fusedConv2DConfig} from './kernels/fusedConv2d';
 import {fusedDepthwiseConv2DConfig} from './kernels/fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './kernels/fusedMatMul';
+import {maxPoolConfig} from './kernels/maxPool';
 import {meanConfig} from './kernels/mean';
 import {padV2Config} from './kernels/padV2';
+import {resizeBilinearConfig} from './kernels/resizeBilinear';
+import {resizeNearestNeighborConfig} from './kernels/resizeNearestNeighbor';
+import {sliceConfig} from './kernels/slice';
+import {topKConfig} from './kernels/topK';
 import {startStockBackend, threadsSetInTfjs} from './stockBackend';
 import {sharingObstacle, Threads} from './threads';
 
@@ -32,15 +40,23 @@ export const BACKEND_NAME = 'blocksparse-1xn';
 const PRIORITY = 0;
 
 const kernels: readonly KernelConfig[] = [
+  avgPoolConfig,
   batchMatMulConfig,
+  concatConfig,
   conv2DConfig,
+  conv2DBackpropInputConfig,
   depthToSpaceConfig,
   depthwiseConv2dConfig,
   fusedConv2DConfig,
   fusedDepthwiseConv2DConfig,
   fusedMatMulConfig,
+  maxPoolConfig,
   meanConfig,
   padV2Config,
+  resizeBilinearConfig,
+  resizeNearestNeighborConfig,
+  sliceConfig,
+  topKConfig,
 ];
 
 let active: BlockSparseBackend | null = null;

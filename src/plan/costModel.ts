@@ -138,6 +138,7 @@ function onThreads(alone: number, threads: number): number {
  * @param statistics of the layer as a matrix: `layerStatistics`.
  * @param skipZeros false leaves out the paths that skip zero blocks.
  * @param threads that our kernels run on; stock's run on one.
+ * @param withStock false leaves out stock's kernel.
  */
 export function choosePath(
   layer: LayerGeometry,
@@ -145,6 +146,7 @@ export function choosePath(
   variant: Variant,
   skipZeros = true,
   threads = 1,
+  withStock = true,
 ): PathChoice {
   const ours: LayerPath[] = [{kind: 'dense'}];
   if (skipZeros) ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
@@ -155,9 +157,10 @@ export function choosePath(
     return {path, expectedMs: path.kind === 'stock' ? alone : onThreads(alone, threads)};
   });
   const [stock] = candidates;
+  if (!withStock) candidates.shift();
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
   const [best] = candidates;
   const gain = layer.outputPixels <= FEW_PIXELS ? CLEAR_GAIN.fewPixels : CLEAR_GAIN.manyPixels;
-  const chosen = best.expectedMs < gain * stock.expectedMs ? best : stock;
+  const chosen = withStock && best.expectedMs >= gain * stock.expectedMs ? stock : best;
   return {...chosen, candidates};
 }
