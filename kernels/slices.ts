@@ -1,4 +1,5 @@
-// Tensors put together from others, and cut out of others.
+// Tensors put together from others, and cut out of others. Behind the end of a row a part's length is negative: nothing is
+// copied then.
 import {copyFloats} from './copy';
 import {ConcatTask, SliceTask} from './task';
 
@@ -38,9 +39,9 @@ export function slice(task: usize, begin: i32, end: i32): void {
   let from: usize = 0;
   for (let item = begin; item < end; item++) {
     if (item == begin || (i2 == 0 && part == 0)) {
-      const at = i1 / size1 * load<i32>(task, SliceTask.stride0 << 2) + i1 % size1 * load<i32>(task, SliceTask.stride1 << 2) +
+      const start = i1 / size1 * load<i32>(task, SliceTask.stride0 << 2) + i1 % size1 * load<i32>(task, SliceTask.stride1 << 2) +
         i2 * load<i32>(task, SliceTask.stride2 << 2);
-      from = <usize>load<i32>(task, SliceTask.input << 2) + (<usize>at << 2);
+      from = <usize>load<i32>(task, SliceTask.input << 2) + (<usize>start << 2);
     }
     const first = part * partFloats;
     const at = <usize>first << 2;
