@@ -33,7 +33,7 @@ describe('unitItems', () => {
           if (items * nanoseconds < THREAD_COST.breakEven) return expect(unit).toBe(items);
           const span = (size: number) => {
             const each = size * nanoseconds + more + THREAD_COST.claim;
-            return makespan(new Array<number>(Math.ceil(items / size)).fill(each), threads);
+            return Math.ceil(Math.ceil(items / size) / threads) * each;
           };
           const even = Math.ceil(items / threads);
           expect(unit).toBeGreaterThanOrEqual(1);
