@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import {cutDepthwise, makespan, unitItems} from '../../src/plan';
+import {cutDepthwise, unitItems} from '../../src/plan';
 import {THREAD_COST} from '../../src/plan/costConstants';
 
 const LONG = 10 * THREAD_COST.smallestUnit;
