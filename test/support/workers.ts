@@ -1,0 +1,110 @@
+// Workers for tests of the thread pool in Node: good ones, and ones that fail in every way that there is.
+import {once} from 'node:events';
+import {readFileSync} from 'node:fs';
+import {resolve} from 'node:path';
+import {Worker} from 'node:worker_threads';
+import {Control} from '../../kernels/task';
+
+/** What dist/worker.js is a copy of. */
+export const WORKER_SOURCE = readFileSync(resolve(__dirname, '../../src/runtime/worker.js'), 'utf8');
+
+/** Answers to the start and then runs `life` with the order in `order` and the heap as `words` and `claims`. */
+function impostor(life: string): string {
+  return `
+    const {parentPort} = require('node:worker_threads');
+    let memory;
+    parentPort.on('message', (message) => {
+      if (message.module) {
+        memory = message.memory;
+        parentPort.postMessage({ready: true});
+        return;
+      }
+      const order = message;
+      const words = new Int32Array(memory.buffer);
+      ${life}
+    });`;
+}
+
+/** Claims a unit of the next task as kernels/threads.ts does, and does not compute it. */
+const CLAIM = `
+  const claims = new BigUint64Array(memory.buffer, order.control, 1);
+  Atomics.add(words, (order.control + ${Control.started}) >> 2, 1);
+  for (;;) {
+    const claim = Atomics.load(claims, 0);
+    if ((claim & 0xffffn) >= ((claim >> 16n) & 0xffffn)) continue;
+    if (Atomics.compareExchange(claims, 0, claim, claim + 1n) === claim) break;
+  }`;
+
+/** Scripts of workers by what they do. */
+export const SCRIPTS = {
+  good: WORKER_SOURCE,
+  throwsAtLoad: "throw new Error('no such luck')",
+  exitsAtLoad: 'process.exit(3)',
+  neverAnswers: "require('node:worker_threads').parentPort.on('message', () => undefined)",
+  answersWithAnError: `
+    const {parentPort} = require('node:worker_threads');
+    parentPort.on('message', () => parentPort.postMessage({error: 'RangeError: out of memory'}));`,
+  /** Takes a unit to its grave. */
+  dies: impostor(`${CLAIM} process.exit();`),
+  /** Takes a unit and never gives it back. */
+  loops: impostor(`${CLAIM} for (;;);`),
+  /** The real worker, whose kernels throw in the middle of a unit. */
+  throwsInKernel: `
+    WebAssembly.Instance = function (module, {env: {memory}}) {
+      this.exports = {
+        work(control) {
+          const order = {control};
+          const words = new Int32Array(memory.buffer);
+          ${CLAIM}
+          throw new Error('unreachable');
+        },
+      };
+    };
+    ${WORKER_SOURCE}`,
+} as const;
+
+export type Script = keyof typeof SCRIPTS;
+
+/** A `workerFactory`, and the workers that it has made. */
+export interface RecordedFactory {
+  (): Worker;
+  readonly workers: Worker[];
+  /** Those that have not ended. */
+  readonly running: number;
+}
+
+/**
+ * A factory of workers that run the given scripts in turn, the last of them for all that follow.
+ */
+export function workersThat(...scripts: Script[]): RecordedFactory {
+  const workers: Worker[] = [];
+  const state = {running: 0};
+  const factory = () => {
+    const worker = new Worker(SCRIPTS[scripts[Math.min(workers.length, scripts.length - 1)]], {eval: true});
+    state.running++;
+    worker.on('exit', () => state.running--);
+    worker.on('error', () => undefined); // is heard by the pool too
+    workers.push(worker);
+    return worker;
+  };
+  return Object.defineProperties(factory, {
+    workers: {value: workers},
+    running: {get: () => state.running},
+  }) as unknown as RecordedFactory;
+}
+
+/** Resolves when a condition holds. */
+export async function until(condition: () => boolean, what: string, seconds = 20): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((done) => setTimeout(done, 5));
+  }
+}
+
+/** Ends a worker and resolves when it is gone. */
+export async function kill(worker: Worker): Promise<void> {
+  const gone = once(worker, 'exit');
+  await worker.terminate();
+  await gone;
+}
