@@ -1,4 +1,5 @@
-// Builds dist/: ES module, CommonJS, a UMD that uses a page's global `tf`, and the type declarations.
+// Builds dist/: ES module, CommonJS, a UMD that uses a page's global `tf`, the worker for those who start it themselves,
+// and the type declarations.
 import terser from '@rollup/plugin-terser';
 import {dts} from 'rollup-plugin-dts';
 import esbuild from 'rollup-plugin-esbuild';
@@ -24,6 +25,7 @@ export default [
       {file: 'dist/index.umd.js', format: 'umd', name: 'blocksparse1xn', globals, plugins: [terser()], sourcemap: true},
     ],
   },
+  {input: 'src/runtime/worker.js', plugins: [transpile], output: {file: 'dist/worker.js', format: 'es'}},
   {
     input,
     external,

@@ -1,10 +1,9 @@
 // Timing, comparing, counting.
-import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * Runs the engines in turn, round by round, so that whatever slows the machine slows all of them.
  *
- * @param {{backend: string, run: () => Promise<Float32Array>}[]} engines
+ * @param {{activate: () => Promise<void>, run: () => Promise<Float32Array>}[]} engines
  * @param {number} rounds timed runs of each; one more, before them, warms up
  * @param {(round: number) => void} onRound called before every round
  * @returns per engine the least and the median time in ms, and the last output
@@ -15,7 +14,7 @@ export async function interleave(engines, rounds, onRound) {
   for (let round = 0; round <= rounds; round++) {
     onRound(round);
     for (const [i, engine] of engines.entries()) {
-      await tf.setBackend(engine.backend);
+      await engine.activate();
       const start = performance.now();
       outputs[i] = await engine.run();
       if (round > 0) times[i].push(performance.now() - start);

@@ -10,21 +10,18 @@ import {clamp, fma} from './simd';
 import {applySlopes} from './slopes';
 import {Task} from './task';
 
-/** Input pixels of a row that the widest tile reads: 4 outputs of 5x5 at stride 2. */
-const WIDEST_TILE: i32 = 11;
-
 /**
  * Computes the output rows begin .. end - 1, counted through the batch, of a depthwise convolution: square filter of 3 or
  * 5, stride 1 or 2 either way, no dilation, one output channel for each of at least 4 input channels.
  *
- * @param task address of the task record (task.ts) that `prepareDepthwiseConv2d` has seen
+ * @param task address of the task record (task.ts)
  * @param scratch the thread's working memory: k padded rows, nothing where `direct`
  */
 export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usize): void {
   const input = <usize>load<i32>(task, Task.input << 2);
   const output = <usize>load<i32>(task, Task.output << 2);
   const weights = <usize>load<i32>(task, Task.values << 2);
-  const zeros = <usize>load<i32>(task, Task.taps << 2);
+  const zeros = <usize>load<i32>(task, Task.zeros << 2), taps = <usize>load<i32>(task, Task.taps << 2);
   const channels = load<i32>(task, Task.inChannels << 2);
   const k = load<i32>(task, Task.kernelHeight << 2), stride = load<i32>(task, Task.strideHeight << 2);
   const inHeight = load<i32>(task, Task.inHeight << 2), inWidth = load<i32>(task, Task.inWidth << 2);
@@ -34,7 +31,6 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usiz
   const slopeCount = load<i32>(task, Task.slopeCount << 2);
   const pixelBytes = <usize>channels << 2;
   const bias = load<i32>(task, Task.bias << 2) ? <usize>load<i32>(task, Task.bias << 2) : zeros;
-  const taps = zeros + <usize>WIDEST_TILE * pixelBytes;
   const ring = load<i32>(task, Task.direct << 2) ? 0 : scratch;
   const lineBytes = <usize>((outWidth - 1) * stride + k) * pixelBytes;
 
@@ -103,21 +99,6 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usiz
   }
 }
 
-/**
- * Writes what all threads read: the zeros that stand for rows outside the image and the taps, both at `Task.taps`. Values
- * are the weights [k, k, channels], bias is 0 or a float for each channel.
- */
-export function prepareDepthwiseConv2d(task: usize): void {
-  const zeros = <usize>load<i32>(task, Task.taps << 2);
-  const pixelBytes = <usize>load<i32>(task, Task.inChannels << 2) << 2;
-  const k = load<i32>(task, Task.kernelHeight << 2);
-  memory.fill(zeros, 0, <usize>WIDEST_TILE * pixelBytes);
-  const bias = load<i32>(task, Task.bias << 2) ? <usize>load<i32>(task, Task.bias << 2) : zeros;
-  packTaps(
-    <usize>load<i32>(task, Task.values << 2), bias, k * k, pixelBytes, zeros + <usize>WIDEST_TILE * pixelBytes,
-  );
-}
-
 /** Copies an input row between borders of zeros; as much of it as `lineBytes` has room for. */
 function padLine(source: usize, inWidth: i32, padLeft: i32, pixelBytes: usize, to: usize, lineBytes: usize): void {
   const left = min(<usize>padLeft * pixelBytes, lineBytes);
@@ -127,11 +108,18 @@ function padLine(source: usize, inWidth: i32, padLeft: i32, pixelBytes: usize, t
   memory.fill(to + left + body, 0, lineBytes - left - body);
 }
 
-/** Gathers, for every vector of 4 channels, its bias and its weights. The last vector may overlap the one before. */
-function packTaps(weights: usize, bias: usize, count: i32, pixelBytes: usize, to: usize): void {
+/**
+ * Gathers, for every vector of 4 channels, its bias and its weights. The last vector may overlap the one before.
+ *
+ * @param weights [count, channels]
+ * @param bias a float for each channel, or 0
+ * @param to (count + 1) floats for each channel, their number rounded up to a multiple of 4
+ */
+export function packTaps(weights: usize, bias: usize, count: i32, channels: i32, to: usize): void {
+  const pixelBytes = <usize>channels << 2;
   const last = pixelBytes - 16;
   for (let c: usize = 0; ; c = c + 16 > last ? last : c + 16) {
-    v128.store(to, v128.load(bias + c));
+    v128.store(to, bias ? v128.load(bias + c) : f32x4.splat(0));
     let w = weights + c;
     to += 16;
     for (let tap = 0; tap < count; tap++) {

@@ -55,8 +55,10 @@ export enum Task {
   macroTile,
   /** Output channels of an item; all of them, or a multiple of 16 and of N. */
   groupChannels,
-  /** Depthwise: 11 pixels of zeros, then the packed taps (`packTaps`). */
+  /** Depthwise: bias and weights as `packTaps` gathers them. */
   taps,
+  /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */
+  zeros,
   /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
   direct,
   inHeight,
@@ -101,18 +103,21 @@ export enum Kernel {
 
 /** The control block of a pool of threads: byte offsets. What different threads write lies in cache lines of its own. */
 export enum Control {
-  /** 64 bits: epoch (32), units of the task (16), units claimed (16). One word, so that a claim is one operation. */
-  claim = 0,
-  /** The upper half of `claim`: the number of the task. Workers sleep on it. */
-  epoch = 4,
+  /** The number of the task. Workers sleep on it. */
+  epoch = 0,
   job = 64,
   task = 68,
+  units = 72,
+  /** Ranges that the units are dealt out to: thread i begins with range i. */
+  ranges = 76,
   /** Threads that may take part, the caller included. Workers beyond it sleep on this word. */
-  threads = 72,
+  threads = 80,
+  /** Workers that are awake at once: beyond the number of cores they would only take time from each other. */
+  awake = 84,
   /** How often a worker looks for the next task before it sleeps. */
-  spins = 76,
+  spins = 88,
   /** 1 tells workers to return. */
-  stop = 80,
+  stop = 92,
   /** Units of the task that are done. The caller sleeps on it. */
   done = 128,
   callerWaits = 132,
@@ -120,7 +125,13 @@ export enum Control {
   failed = 136,
   /** Workers asleep. */
   sleepers = 192,
+  /** Workers beyond the number of threads, asleep too. */
+  parked = 196,
   /** Workers that have begun their life. */
-  started = 196,
-  bytes = 256,
+  started = 200,
+  /** 64 bits each: number of the task (32), end (16), next unit (16). */
+  firstRange = 256,
+  rangeBytes = 64,
+  /** As many ranges as there may be threads: 64. */
+  bytes = 4352,
 }

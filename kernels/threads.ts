@@ -1,9 +1,12 @@
 // Threads that share one heap: a caller and its workers, each an instance of this module.
 //
-// The caller writes a task's record, publishes the task in one atomic word and takes units of it like everybody else. That
-// word holds what a unit is claimed by, so a claim is one compare-and-swap: a worker that slept through a task cannot take
-// a unit of it, nor of a later one by what it read of an earlier one. The caller waits for units that were claimed, never
-// for workers.
+// The caller writes a task's record, deals its units out to the threads in ranges and computes like everybody else: first
+// its own range from the front, then what is left of the others' from the back. Ranges keep a part of the image with the
+// thread that computed it in the layer before; taking from others evens out slow cores.
+//
+// A range is one 64-bit word: number of the task, end, next unit. A unit is claimed by compare-and-swap of the whole word,
+// so a worker that slept through a task can take a unit neither of it nor of a later one by what it read of an earlier one.
+// The caller waits for units that were claimed, never for workers.
 import {runUnit} from './jobs';
 import {Control} from './task';
 
@@ -12,21 +15,34 @@ import {Control} from './task';
  *
  * @param control address of the control block (task.ts)
  * @param units 1 to 65535
- * @param wake workers that may be woken
  */
-export function publish(control: usize, job: i32, task: usize, units: i32, wake: i32): void {
+export function publish(control: usize, job: i32, task: usize, units: i32): void {
+  const epoch = atomic.load<i32>(control, Control.epoch) + 1;
   atomic.store<i32>(control, job, Control.job);
   atomic.store<i32>(control, <i32>task, Control.task);
   atomic.store<i32>(control, 0, Control.done);
-  const epoch = <u64>(atomic.load<u32>(control, Control.epoch) + 1);
-  atomic.store<u64>(control, (epoch << 32) | (<u64>units << 16), Control.claim);
-  if (wake > 0 && atomic.load<i32>(control, Control.sleepers) > 0) atomic.notify(control + Control.epoch, wake);
+  store<i32>(control, units, Control.units);
+  const awakeWorkers = load<i32>(control, Control.awake);
+  const ranges = min(min(units, atomic.load<i32>(control, Control.threads)), awakeWorkers + 1);
+  for (let i = 0, begin = 0; i < ranges; i++) {
+    const end = units * (i + 1) / ranges;
+    atomic.store<u64>(rangeOf(control, i), (<u64><u32>epoch << 32) | (<u64>end << 16) | <u64>begin);
+    begin = end;
+  }
+  atomic.store<i32>(control, ranges, Control.ranges);
+  atomic.store<i32>(control, epoch, Control.epoch);
+  const sleepers = atomic.load<i32>(control, Control.sleepers);
+  if (sleepers > 0) {
+    const awake = atomic.load<i32>(control, Control.started) - atomic.load<i32>(control, Control.parked) - sleepers;
+    const wake = min(units - 1, awakeWorkers) - awake;
+    if (wake > 0) atomic.notify(control + Control.epoch, wake);
+  }
   takeUnits(control, 0);
 }
 
 /** Whether all units of the task are done; looks as often as `spins` before it says no. */
 export function isDone(control: usize, spins: i32): bool {
-  const units = <i32>(atomic.load<u64>(control, Control.claim) >> 16) & 0xffff;
+  const units = load<i32>(control, Control.units);
   for (let i = 0; i < spins; i++) {
     if (atomic.load<i32>(control, Control.done) == units) return true;
   }
@@ -35,7 +51,7 @@ export function isDone(control: usize, spins: i32): bool {
 
 /** Sleeps until all units are done or so many milliseconds have passed. Traps where waiting is forbidden. */
 export function waitUntilDone(control: usize, milliseconds: i32): bool {
-  const units = <i32>(atomic.load<u64>(control, Control.claim) >> 16) & 0xffff;
+  const units = load<i32>(control, Control.units);
   atomic.store<i32>(control, 1, Control.callerWaits);
   const done = atomic.load<i32>(control, Control.done);
   // The last unit alone wakes the caller: up to then `done` may move on without a word.
@@ -54,31 +70,50 @@ export function work(control: usize, thread: i32): void {
   while (!atomic.load<i32>(control, Control.stop)) {
     const limit = atomic.load<i32>(control, Control.threads);
     if (thread >= limit) {
+      atomic.add<i32>(control, 1, Control.parked);
       atomic.wait<i32>(control + Control.threads, limit, -1);
+      atomic.sub<i32>(control, 1, Control.parked);
       continue;
     }
-    const epoch = takeUnits(control, thread);
-    let spins = atomic.load<i32>(control, Control.spins);
-    while (spins > 0 && atomic.load<u32>(control, Control.epoch) == epoch) spins--;
+    const epoch = atomic.load<i32>(control, Control.epoch);
+    takeUnits(control, thread);
+    let spins = load<i32>(control, Control.spins);
+    while (spins > 0 && atomic.load<i32>(control, Control.epoch) == epoch) spins--;
     if (spins > 0) continue;
     atomic.add<i32>(control, 1, Control.sleepers);
     // Returns at once if a task was published since: the caller looks for sleepers after that.
-    atomic.wait<i32>(control + Control.epoch, <i32>epoch, -1);
+    atomic.wait<i32>(control + Control.epoch, epoch, -1);
     atomic.sub<i32>(control, 1, Control.sleepers);
   }
 }
 
-/** Computes units of the task at hand until all are claimed. Returns the epoch of the last task seen. */
-function takeUnits(control: usize, thread: i32): u32 {
+/** Computes units of the task at hand until all are claimed. */
+function takeUnits(control: usize, thread: i32): void {
+  const ranges = atomic.load<i32>(control, Control.ranges);
+  const own = thread < ranges;
+  for (let i = own ? 0 : 1; i <= ranges; i++) {
+    takeRange(control, rangeOf(control, (thread + i) % ranges), thread, own && i == 0);
+  }
+}
+
+/** Computes units of one range, from its front or its back, until all of it is claimed. */
+function takeRange(control: usize, range: usize, thread: i32, front: bool): void {
   while (true) {
-    const claim = atomic.load<u64>(control, Control.claim);
-    const unit = <i32>claim & 0xffff, units = <i32>(claim >> 16) & 0xffff;
-    if (unit >= units) return <u32>(claim >> 32);
+    const claim = atomic.load<u64>(range);
+    const next = <i32>claim & 0xffff, end = <i32>(claim >> 16) & 0xffff;
+    if (next >= end) return;
     // Read before the claim, right if it succeeds: they change only when all units of a task are done.
     const job = atomic.load<i32>(control, Control.job), task = <usize>atomic.load<i32>(control, Control.task);
-    if (atomic.cmpxchg<u64>(control, claim, claim + 1, Control.claim) != claim) continue;
-    runUnit(job, task, unit, thread);
+    if (atomic.cmpxchg<u64>(range, claim, front ? claim + 1 : claim - 0x10000) != claim) continue;
+    runUnit(job, task, front ? next : end - 1, thread);
     const done = atomic.add<i32>(control, 1, Control.done) + 1;
-    if (done == units && atomic.load<i32>(control, Control.callerWaits)) atomic.notify(control + Control.done, 1);
+    if (atomic.load<i32>(control, Control.callerWaits) && done == load<i32>(control, Control.units)) {
+      atomic.notify(control + Control.done, 1);
+    }
   }
+}
+
+@inline
+function rangeOf(control: usize, i: i32): usize {
+  return control + Control.firstRange + <usize>i * Control.rangeBytes;
 }

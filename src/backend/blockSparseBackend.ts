@@ -1,6 +1,7 @@
 import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import {type backend_util, type DataType} from '@tensorflow/tfjs-core';
 import {KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
+import {TapCache} from './tapCache';
 import type {Threads} from './threads';
 import {WeightCache} from './weightCache';
 
@@ -14,6 +15,7 @@ const USES_OF_A_WEIGHT = 3;
 export class BlockSparseBackend extends BackendWasm {
   readonly heap: TfjsHeap;
   readonly weightCache: WeightCache;
+  readonly tapCache: TapCache;
   readonly runner: KernelRunner;
   /** Data that came from JavaScript rather than from a kernel: model weights do. */
   private readonly uploaded = new WeakSet<object>();
@@ -35,6 +37,7 @@ export class BlockSparseBackend extends BackendWasm {
     super(wasm);
     this.heap = heap;
     this.weightCache = new WeightCache(heap, variant);
+    this.tapCache = new TapCache(heap, kernels);
     this.runner = new KernelRunner(heap, kernels, variant, threads.pool);
   }
 
@@ -67,7 +70,10 @@ export class BlockSparseBackend extends BackendWasm {
 
   override disposeData(dataId: object, force = false): boolean {
     const released = super.disposeData(dataId, force);
-    if (released) this.weightCache.release(dataId);
+    if (released) {
+      this.weightCache.release(dataId);
+      this.tapCache.release(dataId);
+    }
     return released;
   }
 
@@ -80,6 +86,7 @@ export class BlockSparseBackend extends BackendWasm {
 
   override dispose(): void {
     this.weightCache.dispose();
+    this.tapCache.dispose();
     this.runner.dispose();
     this.threads.dispose();
     super.dispose();

@@ -42,7 +42,7 @@ const current: Required<BlockSparseOptions> = {
 
 const MOST_THREADS = 64;
 
-let listener: () => void = () => undefined;
+let listener: (changes: BlockSparseOptions) => void = () => undefined;
 
 /** The options in force. */
 export function options(): Readonly<Required<BlockSparseOptions>> {
@@ -63,11 +63,11 @@ export function configure(changes: BlockSparseOptions): void {
       throw new Error(`configure: ${name} is ${JSON.stringify(value)}; ${check.expected} expected`);
   }
   Object.assign(current, changes);
-  listener();
+  listener(changes);
 }
 
 /** Sets who hears of every change. */
-export function onConfigure(callback: () => void): void {
+export function onConfigure(callback: (changes: BlockSparseOptions) => void): void {
   listener = callback;
 }
 

@@ -44,12 +44,23 @@ export function depthwiseConvolve(
     backend,
   );
   if (!activation || info.outShape.some((size) => size === 0)) return null;
+  const weights = backend.getMemoryOffset(filter.dataId);
+  const biasAddress = bias ? backend.getMemoryOffset(bias.dataId) : 0;
+  const taps = backend.tapCache.resolve({
+    filter: filter.dataId,
+    bias: bias?.dataId ?? null,
+    weights,
+    biasAddress,
+    count: geometry.kernelHeight * geometry.kernelWidth,
+    channels: geometry.inChannels,
+  });
   const out = makeOutput(backend, info.outShape, (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
-      weights: backend.getMemoryOffset(filter.dataId),
-      bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
+      weights,
+      taps,
+      bias: biasAddress,
       geometry,
       epilogue: activation.epilogue,
       unitRows: unitItems(geometry.batch * geometry.outHeight, rowNanoseconds(geometry), backend.runner.threads),

@@ -31,7 +31,7 @@ export function backendInfo(): BackendInfo {
     threads: backend.threads.count,
     reasons: backend.reasons,
     packedFilters: backend.weightCache.size,
-    packedBytes: backend.weightCache.bytes,
+    packedBytes: backend.weightCache.bytes + backend.tapCache.bytes,
     scratchBytes: backend.runner.bytes,
   };
 }

@@ -66,7 +66,9 @@ export function registerBlockSparseBackend(): void {
     registerKernel(kernel);
   }
   registerBackend(BACKEND_NAME, createBackend, PRIORITY);
-  onConfigure(() => void activeBackend()?.threads.update());
+  onConfigure(({threads, workerFactory}) => {
+    if (threads !== undefined || workerFactory !== undefined) void activeBackend()?.threads.update();
+  });
 }
 
 async function createBackend(): Promise<BlockSparseBackend> {

@@ -35,7 +35,13 @@ export class Threads {
     const obstacle = isShared(heap.memory) ? null : (sharingObstacle() ?? 'tfjs did not load on a shared memory');
     const threads = new Threads(setInTfjs, obstacle);
     if (obstacle === null) {
-      threads.pool = new ThreadPool(heap, kernels, options().workerFactory, (trouble) => threads.hear(trouble));
+      threads.pool = new ThreadPool({
+        heap,
+        kernels,
+        cores: availableCores(),
+        factory: () => options().workerFactory,
+        onTrouble: (trouble) => threads.hear(trouble),
+      });
       await threads.pool.setThreads(threads.choice.threads);
     } else if (threads.choice.threads > 1) {
       warnOnce(`runs on one thread: ${obstacle}`);
@@ -52,7 +58,9 @@ export class Threads {
   get reasons(): string[] {
     const {threads, reason} = this.choice;
     if (this.obstacle !== null) return threads > 1 ? [`one thread: ${this.obstacle}`] : [`one thread: ${reason}`];
-    return [`${threads} threads: ${reason}`, ...this.troubles];
+    const cores = availableCores();
+    const crowd = threads > cores ? [`at most ${cores} of them at once: so many cores there are`] : [];
+    return [`${threads === 1 ? 'one thread' : `${threads} threads`}: ${reason}`, ...crowd, ...this.troubles];
   }
 
   /** Follows a change of the options. Resolves when new threads have started. */

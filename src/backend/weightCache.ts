@@ -64,8 +64,8 @@ export class WeightCache {
   }
 
   /**
-   * The weights in the form that the options or the cost model choose for this number of output pixels and threads, packed
-   * on first use.
+   * The weights in the form that the options or the cost model choose for this number of output pixels, packed on first
+   * use, and how the layer is cut for a number of threads.
    *
    * @returns null where stock's kernel is to run.
    * @throws Error if the heap is exhausted; nothing is kept then.
@@ -84,7 +84,7 @@ export class WeightCache {
     }
     const {statistics} = layer;
     const geometry = {filter: source.shape, outputPixels};
-    const path = wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros, threads).path : wanted;
+    const path = wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros).path : wanted;
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
       const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;

@@ -1,5 +1,5 @@
 import {BLOCK_SIZES, type BlockSize, type BlockStatistics, type FilterShape} from '../packed';
-import {COST_CONSTANTS, THREAD_COST, type KernelCost, type PathName} from './costConstants';
+import {COST_CONSTANTS, type KernelCost, type PathName} from './costConstants';
 
 /** Which kernel variant runs: with fused multiply-adds (relaxed SIMD) or without. */
 export type Variant = 'relaxed' | 'simd128';
@@ -123,36 +123,25 @@ export function pathName(path: LayerPath, outputPixels: number): PathName {
  */
 const CLEAR_GAIN = {manyPixels: 0.97, fewPixels: 0.85};
 
-/** What several threads are expected to reach of what they could; `cutLayer` knows better, but takes longer. */
-const PARALLEL_EFFICIENCY = 0.9;
-
-/** The time of one of our paths on several threads, before it is known how it will be cut. */
-function onThreads(alone: number, threads: number): number {
-  if (threads < 2 || alone * 1e6 < THREAD_COST.breakEven) return alone;
-  return Math.min(alone, THREAD_COST.fork / 1e6 + alone / (threads * PARALLEL_EFFICIENCY));
-}
-
 /**
- * Chooses how a layer runs: the one place where that is decided.
+ * Chooses how a layer runs: the one place where that is decided. For one thread, whatever their number: another path
+ * rounds otherwise, and results must not depend on the threads.
  *
  * @param statistics of the layer as a matrix: `layerStatistics`.
  * @param skipZeros false leaves out the paths that skip zero blocks.
- * @param threads that our kernels run on; stock's run on one.
  */
 export function choosePath(
   layer: LayerGeometry,
   statistics: BlockStatistics,
   variant: Variant,
   skipZeros = true,
-  threads = 1,
 ): PathChoice {
   const ours: LayerPath[] = [{kind: 'dense'}];
   if (skipZeros) ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
   const candidates = [{kind: 'stock'} as const, ...ours].map((path: LayerPath) => {
     const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
     const work = pathWork(layer, path, entries, variant);
-    const alone = expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels)]);
-    return {path, expectedMs: path.kind === 'stock' ? alone : onThreads(alone, threads)};
+    return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels)])};
   });
   const [stock] = candidates;
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);

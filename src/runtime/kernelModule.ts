@@ -6,10 +6,10 @@ import {isShared, withSharedMemory} from './sharedMemory';
 export interface KernelModule {
   /** Computes the whole task of a record on the calling thread. */
   runAlone(job: number, task: number): void;
-  /** What comes before a depthwise convolution's task runs. */
-  prepareDepthwiseConv2d(task: number): void;
+  /** Gathers weights [count, channels] and bias (0 for none) of a depthwise convolution by vectors of 4 channels. */
+  packTaps(weights: number, bias: number, count: number, channels: number, to: number): void;
   /** Publishes a task to a pool's workers and computes its units with them until none is left to take. */
-  publish(control: number, job: number, task: number, units: number, wake: number): void;
+  publish(control: number, job: number, task: number, units: number): void;
   /** 1 if all units of the task are done; looks as often as `spins`. */
   isDone(control: number, spins: number): number;
   /** Sleeps until they are, at most so long; 1 if they are. Traps where waiting is forbidden. */

@@ -5,6 +5,7 @@ import type {KernelModule} from './kernelModule';
 import {KERNEL_TILES, microkernel, panelTile} from './microkernels';
 import type {HeapWeights} from './packedWeights';
 import {type ConvGeometry, type Epilogue, TaskArena} from './taskArena';
+import {Zeros} from './zeros';
 import {PoolFailure, type ThreadPool} from './threadPool';
 
 /** How a convolution is cut into pieces: what a thread computes at a time. */
@@ -35,6 +36,8 @@ export interface DepthwiseCall {
   readonly output: number;
   /** Address of the weights as tfjs has them, [k, k, channels, 1]. */
   readonly weights: number;
+  /** Address of weights and bias as `packTaps` gathers them. */
+  readonly taps: number;
   /** Address of as many floats as there are channels, 0 for none. */
   readonly bias: number;
   readonly geometry: ConvGeometry;
@@ -71,6 +74,7 @@ export interface TaskCall {
 /** Runs our kernels, on the calling thread or with a pool's workers, and owns the working memory that they need. */
 export class KernelRunner {
   private readonly arena: TaskArena;
+  private readonly zeros: Zeros;
 
   constructor(
     private readonly heap: TfjsHeap,
@@ -80,11 +84,12 @@ export class KernelRunner {
     private readonly pool: ThreadPool | null,
   ) {
     this.arena = new TaskArena(heap);
+    this.zeros = new Zeros(heap);
   }
 
   /** Bytes of working memory held. */
   get bytes(): number {
-    return this.arena.bytes;
+    return this.arena.bytes + this.zeros.bytes;
   }
 
   /** Threads that take part in a task, the calling one included. */
@@ -134,13 +139,13 @@ export class KernelRunner {
    * @throws Error if the heap is exhausted; the output is untouched then.
    * @throws PoolFailure if a worker died in it.
    */
-  depthwiseConv2d({input, output, weights, bias, geometry, epilogue, unitRows}: DepthwiseCall): void {
+  depthwiseConv2d({input, output, weights, taps, bias, geometry, epilogue, unitRows}: DepthwiseCall): void {
     const {arena} = this;
     const {inChannels, kernelHeight: k, outWidth, strideWidth} = geometry;
     const direct = outWidth > NARROW_PIXELS || strideWidth > 1;
-    const taps = align4(inChannels) * (k * k + 1);
     const paddedRows = direct ? 0 : k * ((outWidth - 1) * strideWidth + k) * inChannels;
-    arena.reserve(4 * (ZERO_PIXELS * inChannels + taps), 4 * paddedRows, this.slots);
+    const zeros = this.zeros.of(4 * ZERO_PIXELS * inChannels);
+    arena.reserve(0, 4 * paddedRows, this.slots);
     const {i32} = this.heap;
     const record = arena.record / 4;
     i32[record + Task.direct] = direct ? 1 : 0;
@@ -148,10 +153,10 @@ export class KernelRunner {
     i32[record + Task.output] = output;
     i32[record + Task.values] = weights;
     i32[record + Task.bias] = bias;
-    i32[record + Task.taps] = arena.shared;
+    i32[record + Task.taps] = taps;
+    i32[record + Task.zeros] = zeros;
     arena.setGeometry(geometry);
     arena.setEpilogue(epilogue);
-    this.kernels.prepareDepthwiseConv2d(arena.record);
     this.execute(Job.depthwiseConv2d, geometry.batch * geometry.outHeight, unitRows);
   }
 
@@ -167,6 +172,7 @@ export class KernelRunner {
 
   dispose(): void {
     this.arena.free();
+    this.zeros.free();
   }
 
   /** Threads that need working memory of their own. */
@@ -238,8 +244,4 @@ function isDirect(g: ConvGeometry): boolean {
     g.outHeight === g.inHeight &&
     g.outWidth === g.inWidth
   );
-}
-
-function align4(count: number): number {
-  return Math.ceil(count / 4) * 4;
 }

@@ -6,6 +6,20 @@ import {mayBlock, startWorker, type StartedWorker, type WorkerFactory} from './w
 /** A worker died in a task, or was not heard of for seconds: its output is not complete, and may still be written to. */
 export class PoolFailure extends Error {}
 
+/** What a pool is made of. */
+export interface PoolParts {
+  /** On a shared memory. */
+  readonly heap: TfjsHeap;
+  /** The kernels on it. */
+  readonly kernels: CompiledKernels;
+  /** Threads that the machine runs at once: no more are awake at a time, whatever their number. */
+  readonly cores: number;
+  /** Makes a worker; null for one of our own. Asked whenever workers are started. */
+  readonly factory: () => WorkerFactory | null;
+  /** Hears of workers that do not start or die: fewer threads run then. */
+  readonly onTrouble: (message: string) => void;
+}
+
 /** How long a worker looks for its next task before it sleeps: the gaps between the kernels of a model are shorter. */
 const WORKER_SPIN_MICROSECONDS = 200;
 /** How long the caller looks before it sleeps, where it may. */
@@ -14,6 +28,8 @@ const CALLER_SPIN_MICROSECONDS = 50;
 const NAP_MILLISECONDS = 5;
 /** A unit takes microseconds to a millisecond. Whoever holds one for so long without a sign is given up. */
 const PATIENCE_MILLISECONDS = 2000;
+/** Workers that have not entered the kernels by then come late, which does no harm. */
+const ENTRY_MILLISECONDS = 500;
 
 const CALIBRATION_SPINS = 200_000;
 
@@ -22,29 +38,20 @@ const CALIBRATION_SPINS = 200_000;
  * task is complete when `run` returns.
  */
 export class ThreadPool {
-  private readonly workers: StartedWorker[] = [];
-  private readonly control: number;
-  private callerSpins = 1000;
+  private workers: StartedWorker[] = [];
+  private control: number;
+  private alive = 0;
   private wanted = 1;
   private disposed = false;
+  private readonly nanosecondsASpin: number;
+  private readonly callerSpins: number;
 
-  /**
-   * A pool without workers yet; `setThreads` starts them.
-   *
-   * @param heap on a shared memory
-   * @param compiled the kernels on it
-   * @param factory null for workers of our own
-   * @param onTrouble hears of workers that do not start or die: fewer threads run then
-   */
-  constructor(
-    private readonly heap: TfjsHeap,
-    private readonly compiled: CompiledKernels,
-    private readonly factory: WorkerFactory | null,
-    private readonly onTrouble: (message: string) => void,
-  ) {
-    this.control = heap.allocate(Control.bytes);
-    heap.i32.fill(0, this.control / 4, (this.control + Control.bytes) / 4);
-    this.calibrateSpins();
+  /** A pool without workers yet; `setThreads` starts them. */
+  constructor(private readonly parts: PoolParts) {
+    this.control = this.newControl();
+    this.nanosecondsASpin = this.measureSpin();
+    this.callerSpins = this.spinsIn(CALLER_SPIN_MICROSECONDS);
+    this.setWorkerSpins();
   }
 
   /** Threads that take part in a task, the calling one included. */
@@ -66,28 +73,31 @@ export class ThreadPool {
     this.limitThreads();
     const missing = threads - 1 - this.alive;
     if (missing <= 0) return;
-    const started = await Promise.allSettled(
-      Array.from({length: missing}, () => startWorker(this.factory, this.compiled.module, this.heap.memory)),
-    );
-    const failures = started.filter((result) => result.status === 'rejected');
-    for (const result of started) if (result.status === 'fulfilled') this.admit(result.value);
+    const {kernels, heap, factory, onTrouble} = this.parts;
+    const starting = Array.from({length: missing}, () => startWorker(factory(), kernels.module, heap.memory));
+    const results = await Promise.allSettled(starting);
+    for (const result of results) if (result.status === 'fulfilled') this.admit(result.value);
+    if (this.disposed) return;
     this.limitThreads();
-    if (failures.length && !this.disposed) {
-      const reason = String((failures[0].reason as Error).message ?? failures[0].reason);
-      this.onTrouble(`${failures.length} of ${missing} worker threads did not start (${reason})`);
+    const failures = results.filter((result) => result.status === 'rejected');
+    if (failures.length) {
+      const reason: unknown = failures[0].reason;
+      const words = reason instanceof Error ? reason.message : String(reason);
+      onTrouble(`${failures.length} of ${missing} worker threads did not start (${words})`);
     }
-    await this.untilStarted();
+    await this.untilEntered();
   }
 
   /**
    * Computes all units of a task.
    *
+   * @param task address of its record
    * @param units 2 to 65535
    * @throws PoolFailure if a worker died. The pool has no workers then, and what they worked on must not be freed.
    */
   run(job: Job, task: number, units: number): void {
-    const {exports: kernels} = this.compiled;
-    kernels.publish(this.control, job, task, units, Math.min(units, this.threads) - 1);
+    const {exports: kernels} = this.parts.kernels;
+    kernels.publish(this.control, job, task, units);
     if (!kernels.isDone(this.control, this.callerSpins)) this.waitForWorkers(units);
   }
 
@@ -96,21 +106,16 @@ export class ThreadPool {
     if (this.disposed) return;
     this.disposed = true;
     this.stop();
-    // The control block is not freed: workers read it until they are gone.
-  }
-
-  private get alive(): number {
-    return this.workers.filter((worker) => worker.alive).length;
   }
 
   private waitForWorkers(units: number): void {
-    const {exports: kernels} = this.compiled;
-    const block = mayBlock();
-    const words = this.heap.i32;
+    const {exports: kernels} = this.parts.kernels;
+    const sleeps = mayBlock();
+    const {words} = this;
     let seen = -1;
     let deadline = 0;
     for (;;) {
-      const done = block
+      const done = sleeps
         ? kernels.waitUntilDone(this.control, NAP_MILLISECONDS)
         : kernels.isDone(this.control, this.callerSpins);
       if (done) return;
@@ -121,35 +126,43 @@ export class ThreadPool {
         seen = count;
         deadline = now + PATIENCE_MILLISECONDS;
       } else if (now > deadline) {
-        this.fail(`a worker thread was silent for ${PATIENCE_MILLISECONDS / 1000} s (${count} of ${units} done)`);
+        this.fail(`a worker thread was silent for ${PATIENCE_MILLISECONDS / 1000} s, ${units - count} units undone`);
       }
     }
   }
 
   private fail(reason: string): never {
     this.stop();
-    this.onTrouble(reason);
+    // A worker that is slow rather than dead goes on counting in the old block.
+    this.control = this.newControl();
+    this.setWorkerSpins();
+    this.parts.onTrouble(reason);
     throw new PoolFailure(reason);
   }
 
+  /** Tells all workers to end. Their control block is never freed: they read it until they are gone. */
   private stop(): void {
     this.wanted = 1;
-    const words = this.heap.i32;
+    this.alive = 0;
+    const {words} = this;
     Atomics.store(words, this.word(Control.stop), 1);
     Atomics.add(words, this.word(Control.epoch), 1);
     Atomics.notify(words, this.word(Control.epoch));
     Atomics.notify(words, this.word(Control.threads));
     for (const worker of this.workers) worker.terminate();
+    this.workers = [];
   }
 
   private admit(worker: StartedWorker): void {
-    if (this.disposed) {
+    if (this.disposed || !worker.alive) {
       worker.terminate();
       return;
     }
     this.workers.push(worker);
+    this.alive++;
     worker.onDeath = (reason) => {
-      if (!this.disposed && this.wanted > 1) this.onTrouble(`a worker thread ended (${reason})`);
+      this.alive--;
+      this.parts.onTrouble(`a worker thread ended (${reason})`);
     };
     worker.work({
       control: this.control,
@@ -160,33 +173,55 @@ export class ThreadPool {
   }
 
   private limitThreads(): void {
-    const words = this.heap.i32;
+    const {words} = this;
+    words[this.word(Control.awake)] = Math.min(this.wanted, this.parts.cores) - 1;
     Atomics.store(words, this.word(Control.threads), Math.min(this.wanted, this.slots));
     Atomics.notify(words, this.word(Control.threads));
   }
 
-  /** Resolves when every worker has entered the kernels, or after a while without it: they come late then. */
-  private async untilStarted(): Promise<void> {
+  /** Resolves when every worker has entered the kernels. */
+  private async untilEntered(): Promise<void> {
     const begin = performance.now();
-    while (Atomics.load(this.heap.i32, this.word(Control.started)) < this.alive && performance.now() < begin + 500) {
+    while (
+      !this.disposed &&
+      Atomics.load(this.words, this.word(Control.started)) < this.alive &&
+      performance.now() < begin + ENTRY_MILLISECONDS
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
 
-  /** There is no clock in WebAssembly: spins are counted, and their duration measured here. */
-  private calibrateSpins(): void {
-    const {exports: kernels} = this.compiled;
-    this.heap.i32[this.word(Control.done)] = 1; // of no units: never reached
+  private newControl(): number {
+    const control = this.parts.heap.allocate(Control.bytes);
+    this.words.fill(0, control / 4, (control + Control.bytes) / 4);
+    return control;
+  }
+
+  /** There is no clock in WebAssembly: spins are counted, and what one takes is measured here. */
+  private measureSpin(): number {
+    const {exports: kernels} = this.parts.kernels;
+    this.words[this.word(Control.done)] = 1; // of no units: never reached
     let nanoseconds = Infinity;
     for (let i = 0; i < 3; i++) {
       const begin = performance.now();
       kernels.isDone(this.control, CALIBRATION_SPINS);
       nanoseconds = Math.min(nanoseconds, ((performance.now() - begin) * 1e6) / CALIBRATION_SPINS);
     }
-    this.heap.i32[this.word(Control.done)] = 0;
-    const spinsIn = (microseconds: number) => Math.ceil((microseconds * 1000) / Math.max(nanoseconds, 0.2));
-    this.callerSpins = spinsIn(CALLER_SPIN_MICROSECONDS);
-    this.heap.i32[this.word(Control.spins)] = spinsIn(WORKER_SPIN_MICROSECONDS);
+    this.words[this.word(Control.done)] = 0;
+    return Math.max(nanoseconds, 0.2);
+  }
+
+  private spinsIn(microseconds: number): number {
+    return Math.ceil((microseconds * 1000) / this.nanosecondsASpin);
+  }
+
+  private setWorkerSpins(): void {
+    this.words[this.word(Control.spins)] = this.spinsIn(WORKER_SPIN_MICROSECONDS);
+  }
+
+  /** The heap as words; dead after the next allocation. */
+  private get words(): Int32Array {
+    return this.parts.heap.i32;
   }
 
   private word(offset: Control): number {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {configure} from '../../src';
+import {backendInfo, configure} from '../../src';
 import {OURS, useVariant, VARIANTS} from '../support/backends';
 import {ACTIVATIONS, convCase, type ConvCase, referenceCase, runCase} from '../support/convCase';
 import {randomFloats} from '../support/random';
@@ -45,6 +45,22 @@ describe.each(VARIANTS)('depthwise convolution on the %s kernels', (variant) => 
     const stock = runCase(test);
     await tf.setBackend(OURS);
     expect(maxDifference(ours, stock)).toBeLessThan(1e-5);
+  });
+
+  it('gathers a filter again where its bias or its shape is another, and frees it with the tensor', () => {
+    const before = backendInfo().packedBytes;
+    const x = tf.ones<tf.Rank.R4>([1, 4, 4, 6]);
+    const filter = tf.ones<tf.Rank.R4>([3, 3, 6, 1]);
+    const biases = [tf.fill([6], 1), tf.fill([6], 2)];
+    const run = (bias?: tf.Tensor) =>
+      tf.tidy(() => tf.fused.depthwiseConv2d({x, filter, strides: 1, pad: 'valid', bias}).dataSync()[5]);
+    expect([run(biases[0]), run(biases[1]), run(biases[0]), run(), run(biases[1])]).toEqual([10, 11, 10, 9, 11]);
+    biases[1].dispose();
+    biases[1] = tf.fill([6], 3);
+    expect(run(biases[1])).toBe(12);
+    expect(backendInfo().packedBytes).toBe(before + 4 * 10 * 8);
+    tf.dispose([x, filter, biases]);
+    expect(backendInfo().packedBytes).toBe(before);
   });
 
   it("leaves a channel multiplier to stock's kernel", () => {
