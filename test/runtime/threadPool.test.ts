@@ -1,3 +1,4 @@
+import {Header} from '../../kernels/task';
 import {allBlocks, packFilter} from '../../src/packed';
 import {
   instantiateKernels,
@@ -32,6 +33,8 @@ const GEOMETRY: ConvGeometry = {
   padTop: 1,
   padLeft: 1,
 };
+/** As many cores as any test has threads: workers beyond their number sleep. */
+const ENOUGH_CORES = 64;
 const K = 9 * CIN;
 const OUTPUTS = SIZE * SIZE * COUT;
 
@@ -64,17 +67,24 @@ class Bench {
   private readonly allocations: number[] = [];
   private readonly expected: Float32Array;
 
-  static async make(factory: WorkerFactory | null = null): Promise<Bench> {
+  static async make(factory: WorkerFactory | null, cores: number): Promise<Bench> {
     const heap = growingHeap();
-    return new Bench(heap, await instantiateKernels('simd128', heap.memory), factory);
+    return new Bench(heap, await instantiateKernels('simd128', heap.memory), factory, cores);
   }
 
   private constructor(
     readonly heap: TfjsHeap,
     kernels: CompiledKernels,
     factory: WorkerFactory | null,
+    cores: number,
   ) {
-    this.pool = new ThreadPool(heap, kernels, factory, (trouble) => this.troubles.push(trouble));
+    this.pool = new ThreadPool({
+      heap,
+      kernels,
+      cores,
+      factory: () => factory,
+      onTrouble: (trouble) => this.troubles.push(trouble),
+    });
     this.runner = new KernelRunner(heap, kernels.exports, 'simd128', this.pool);
     this.alone = new KernelRunner(heap, kernels.exports, 'simd128', null);
     const filter = {kh: 1, kw: 1, inChannels: K, outChannels: COUT};
@@ -106,27 +116,35 @@ class Bench {
   }
 
   /**
-   * Runs tasks until all threads have computed units: each lays out im2col rows in working memory of its own.
+   * Runs tasks until all threads have computed units.
    *
-   * @throws Error naming the threads that have not within 15 seconds
+   * @throws Error naming the threads that have if it is not all of them within 15 seconds
    */
   async expectAllTakePart(): Promise<void> {
+    const {pool} = this;
+    const tookPart = await this.untilTookPart((threads) => threads.size === pool.threads);
+    expect([...tookPart].sort()).toHaveLength(pool.threads);
+  }
+
+  /** Runs tasks until the threads that have computed units are enough: each lays out im2col rows in memory of its own. */
+  async untilTookPart(enough: (threads: Set<number>) => boolean): Promise<Set<number>> {
     const {pool, heap, allocations} = this;
     expect(this.isRight()).toBe(true);
     const record = allocations.at(-1)! / 4; // the arena's, which grew last
-    const scratchOf = (thread: number) => (heap.i32[record + 2] + thread * heap.i32[record + 3]) / 4;
+    const scratchOf = (thread: number) =>
+      (heap.i32[record + Header.scratch] + thread * heap.i32[record + Header.scratchBytes]) / 4;
     const numbers = [...Array(pool.slots).keys()];
-    const wrote = new Set<number>();
+    const tookPart = new Set<number>();
     const deadline = performance.now() + 15_000;
-    while (wrote.size < pool.threads && performance.now() < deadline) {
+    while (!enough(tookPart) && performance.now() < deadline) {
       for (const thread of numbers) heap.f32.fill(0, scratchOf(thread), scratchOf(thread) + K);
       expect(this.isRight()).toBe(true);
       for (const thread of numbers) {
-        if (heap.f32.subarray(scratchOf(thread), scratchOf(thread) + K).some((x) => x !== 0)) wrote.add(thread);
+        if (heap.f32.subarray(scratchOf(thread), scratchOf(thread) + K).some((x) => x !== 0)) tookPart.add(thread);
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      if (!enough(tookPart)) await new Promise((resolve) => setImmediate(resolve));
     }
-    expect([...wrote].sort()).toHaveLength(pool.threads);
+    return tookPart;
   }
 
   private convolve(runner: KernelRunner, macroTile: number, groupChannels: number): Float32Array {
@@ -147,7 +165,8 @@ class Bench {
 
 describe('a pool of threads', () => {
   let bench: Bench;
-  const make = async (factory: WorkerFactory | null = null) => (bench = await Bench.make(factory));
+  const make = async (factory: WorkerFactory | null = null, cores = ENOUGH_CORES) =>
+    (bench = await Bench.make(factory, cores));
 
   afterEach(() => bench.pool.dispose());
 
@@ -161,6 +180,16 @@ describe('a pool of threads', () => {
       }
     }
     expect(troubles).toEqual([]);
+  });
+
+  it.each([1, 2, 3])('of 8 gives the bits of one thread on %i cores', async (cores) => {
+    const {pool} = await make(null, cores);
+    await pool.setThreads(8);
+    expect(pool.threads).toBe(8);
+    for (let repeat = 0; repeat < 200; repeat++) {
+      expect(bench.isRight()).toBe(true);
+      if (repeat % 20 === 0) await new Promise((done) => setTimeout(done, 5)); // to sleep
+    }
   });
 
   it('lets every thread compute', async () => {
@@ -232,6 +261,16 @@ describe('a pool of threads', () => {
     await pool.setThreads(3);
     expect(pool.threads).toBe(3);
     await bench.expectAllTakePart();
+  });
+
+  it('wakes another worker when the one that was awake has ended', async () => {
+    const factory = workersThat('leaves', 'good');
+    const {pool} = await make(factory, 2); // on two cores one worker is awake at a time
+    await pool.setThreads(3);
+    await until(() => factory.running === 1, 'the first worker has left');
+    await new Promise((done) => setTimeout(done, 50)); // the second sleeps
+    expect(pool.threads).toBe(2);
+    expect(await bench.untilTookPart((threads) => threads.has(2))).toContain(2);
   });
 
   it.each(['dies', 'loops'] as const)('gives up a worker that %s with a unit that it took', async (script) => {

@@ -27,12 +27,17 @@ function impostor(life: string): string {
 
 /** Claims a unit of the next task as kernels/threads.ts does, and does not compute it. */
 const CLAIM = `
-  const claims = new BigUint64Array(memory.buffer, order.control, 1);
-  Atomics.add(words, (order.control + ${Control.started}) >> 2, 1);
-  for (;;) {
-    const claim = Atomics.load(claims, 0);
-    if ((claim & 0xffffn) >= ((claim >> 16n) & 0xffffn)) continue;
-    if (Atomics.compareExchange(claims, 0, claim, claim + 1n) === claim) break;
+  const at = (offset) => (order.control + offset) >> 2;
+  const ranges = new BigUint64Array(memory.buffer, order.control + ${Control.firstRange});
+  const claimFrom = (i) => {
+    const range = Atomics.load(ranges, i * ${Control.rangeBytes / 8});
+    if ((range & 0xffffn) >= ((range >> 16n) & 0xffffn)) return false;
+    return Atomics.compareExchange(ranges, i * ${Control.rangeBytes / 8}, range, range - 0x10000n) === range;
+  };
+  Atomics.add(words, at(${Control.started}), 1);
+  for (let claimed = false; !claimed; ) {
+    const count = Atomics.load(words, at(${Control.ranges}));
+    for (let i = 0; i < count && !claimed; i++) claimed = claimFrom(i);
   }`;
 
 /** Scripts of workers by what they do. */
@@ -44,6 +49,8 @@ export const SCRIPTS = {
   answersWithAnError: `
     const {parentPort} = require('node:worker_threads');
     parentPort.on('message', () => parentPort.postMessage({error: 'RangeError: out of memory'}));`,
+  /** Enters the kernels, takes nothing and ends. */
+  leaves: impostor(`Atomics.add(words, (order.control + ${Control.started}) >> 2, 1); process.exit();`),
   /** Takes a unit to its grave. */
   dies: impostor(`${CLAIM} process.exit();`),
   /** Takes a unit and never gives it back. */
