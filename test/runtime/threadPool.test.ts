@@ -286,7 +286,7 @@ describe('a pool of threads', () => {
   });
 
   it('starts workers that compute when it is asked to after a failure', async () => {
-    const factory = workersThat('throwsInKernel', 'good');
+    const factory = workersThat('throwsInTask1', 'good');
     const {pool, troubles} = await make(factory);
     await pool.setThreads(2);
     expect(() => bench.run(10_000)).toThrow(PoolFailure);

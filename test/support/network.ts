@@ -45,7 +45,7 @@ export function makeNetwork(seed: number): Network {
   const taps = floats(3, 3, 96, 1) as tf.Tensor4D;
   const sparse = tf.tensor4d(blockSparseFloats(96, 64, 4, 0.5, random), [1, 1, 96, 64]);
   const square = floats(3, 3, 64, 48) as tf.Tensor4D;
-  const matrix = floats(18 * 18 * 48, 40) as tf.Tensor2D;
+  const matrix = floats(48, 64) as tf.Tensor2D;
   const bias = floats(96) as tf.Tensor1D;
   const layers: ((input: tf.Tensor) => tf.Tensor)[] = [
     (input) =>
@@ -53,7 +53,7 @@ export function makeNetwork(seed: number): Network {
     (input) => tf.depthwiseConv2d(input as tf.Tensor4D, taps, 1, 'same'),
     (input) => tf.conv2d(input as tf.Tensor4D, sparse, 1, 'same'),
     (input) => tf.fused.conv2d({x: input as tf.Tensor4D, filter: square, strides: 2, pad: 'same', activation: 'elu'}),
-    (input) => tf.matMul(tf.reshape(input, [1, -1]), matrix),
+    (input) => tf.matMul(tf.reshape(input, [-1, 48]), matrix),
   ];
   return {
     run: () => tf.tidy(() => layers.reduce((input, layer) => layer(input), x as tf.Tensor).dataSync() as Float32Array),

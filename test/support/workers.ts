@@ -25,20 +25,44 @@ function impostor(life: string): string {
     });`;
 }
 
-/** Claims a unit of the next task as kernels/threads.ts does, and does not compute it. */
-const CLAIM = `
-  const at = (offset) => (order.control + offset) >> 2;
-  const ranges = new BigUint64Array(memory.buffer, order.control + ${Control.firstRange});
-  const claimFrom = (i) => {
-    const range = Atomics.load(ranges, i * ${Control.rangeBytes / 8});
-    if ((range & 0xffffn) >= ((range >> 16n) & 0xffffn)) return false;
-    return Atomics.compareExchange(ranges, i * ${Control.rangeBytes / 8}, range, range - 0x10000n) === range;
-  };
-  Atomics.add(words, at(${Control.started}), 1);
-  for (let claimed = false; !claimed; ) {
-    const count = Atomics.load(words, at(${Control.ranges}));
-    for (let i = 0; i < count && !claimed; i++) claimed = claimFrom(i);
-  }`;
+/**
+ * Claims a unit as kernels/threads.ts does, and does not compute it.
+ *
+ * @param skip so many tasks are left alone first
+ */
+function claimUnit(skip = 0): string {
+  return `
+    const at = (offset) => (order.control + offset) >> 2;
+    const ranges = new BigUint64Array(memory.buffer, order.control + ${Control.firstRange});
+    const claimFrom = (i) => {
+      const range = Atomics.load(ranges, i * ${Control.rangeBytes / 8});
+      if ((range & 0xffffn) >= ((range >> 16n) & 0xffffn)) return false;
+      return Atomics.compareExchange(ranges, i * ${Control.rangeBytes / 8}, range, range - 0x10000n) === range;
+    };
+    const first = Atomics.load(words, at(${Control.epoch}));
+    Atomics.add(words, at(${Control.started}), 1);
+    for (let claimed = false; !claimed; ) {
+      if (Atomics.load(words, at(${Control.epoch})) - first <= ${skip}) continue;
+      const count = Atomics.load(words, at(${Control.ranges}));
+      for (let i = 0; i < count && !claimed; i++) claimed = claimFrom(i);
+    }`;
+}
+
+/** The real worker, whose kernels throw in the middle of a unit. */
+function throwsInKernel(skip: number): string {
+  return `
+    WebAssembly.Instance = function (module, {env: {memory}}) {
+      this.exports = {
+        work(control) {
+          const order = {control};
+          const words = new Int32Array(memory.buffer);
+          ${claimUnit(skip)}
+          throw new Error('unreachable');
+        },
+      };
+    };
+    ${WORKER_SOURCE}`;
+}
 
 /** Scripts of workers by what they do. */
 export const SCRIPTS = {
@@ -52,22 +76,14 @@ export const SCRIPTS = {
   /** Enters the kernels, takes nothing and ends. */
   leaves: impostor(`Atomics.add(words, (order.control + ${Control.started}) >> 2, 1); process.exit();`),
   /** Takes a unit to its grave. */
-  dies: impostor(`${CLAIM} process.exit();`),
+  dies: impostor(`${claimUnit()} process.exit();`),
   /** Takes a unit and never gives it back. */
-  loops: impostor(`${CLAIM} for (;;);`),
-  /** The real worker, whose kernels throw in the middle of a unit. */
-  throwsInKernel: `
-    WebAssembly.Instance = function (module, {env: {memory}}) {
-      this.exports = {
-        work(control) {
-          const order = {control};
-          const words = new Int32Array(memory.buffer);
-          ${CLAIM}
-          throw new Error('unreachable');
-        },
-      };
-    };
-    ${WORKER_SOURCE}`,
+  loops: impostor(`${claimUnit()} for (;;);`),
+  throwsInTask1: throwsInKernel(0),
+  throwsInTask2: throwsInKernel(1),
+  throwsInTask3: throwsInKernel(2),
+  throwsInTask4: throwsInKernel(3),
+  throwsInTask5: throwsInKernel(4),
 } as const;
 
 export type Script = keyof typeof SCRIPTS;
