@@ -8,21 +8,27 @@ import {Control} from '../../kernels/task';
 /** What dist/worker.js is a copy of. */
 export const WORKER_SOURCE = readFileSync(resolve(__dirname, '../../src/runtime/worker.js'), 'utf8');
 
-/** Answers to the start and then runs `life` with the order in `order` and the heap as `words` and `claims`. */
+/**
+ * Answers to the start and then runs `life` with the order in `order` and the heap as `words`; `leave` ends the worker. In
+ * Node and in pages.
+ */
 function impostor(life: string): string {
   return `
-    const {parentPort} = require('node:worker_threads');
+    const port = typeof require === 'function' ? require('node:worker_threads').parentPort : null;
+    const leave = port ? () => process.exit() : () => close();
     let memory;
-    parentPort.on('message', (message) => {
+    const hear = (message) => {
       if (message.module) {
         memory = message.memory;
-        parentPort.postMessage({ready: true});
+        (port ?? globalThis).postMessage({ready: true});
         return;
       }
       const order = message;
       const words = new Int32Array(memory.buffer);
       ${life}
-    });`;
+    };
+    if (port) port.on('message', hear);
+    else addEventListener('message', ({data}) => hear(data));`;
 }
 
 /**
@@ -74,9 +80,9 @@ export const SCRIPTS = {
     const {parentPort} = require('node:worker_threads');
     parentPort.on('message', () => parentPort.postMessage({error: 'RangeError: out of memory'}));`,
   /** Enters the kernels, takes nothing and ends. */
-  leaves: impostor(`Atomics.add(words, (order.control + ${Control.started}) >> 2, 1); process.exit();`),
+  leaves: impostor(`Atomics.add(words, (order.control + ${Control.started}) >> 2, 1); leave();`),
   /** Takes a unit to its grave. */
-  dies: impostor(`${claimUnit()} process.exit();`),
+  dies: impostor(`${claimUnit()} leave();`),
   /** Takes a unit and never gives it back. */
   loops: impostor(`${claimUnit()} for (;;);`),
   throwsInTask1: throwsInKernel(0),
