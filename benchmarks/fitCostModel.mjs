@@ -7,16 +7,10 @@
 // condition that no price is negative.
 import {readFileSync} from 'node:fs';
 import {pathToFileURL} from 'node:url';
-import {build} from 'esbuild';
+import {importTypeScript} from './lib/bundle.mjs';
 
 const NAMES = ['call', 'entry', 'overflow', 'row', 'column', 'copy', 'weight'];
-const bundled = await build({
-  entryPoints: [new URL('../src/plan/costModel.ts', import.meta.url).pathname],
-  bundle: true,
-  format: 'esm',
-  write: false,
-});
-const {pathWork, pathName} = await import(`data:text/javascript,${encodeURIComponent(bundled.outputFiles[0].text)}`);
+const {pathWork, pathName} = await importTypeScript('src/plan/costModel.ts');
 
 const runs = readFileSync(pathToFileURL(process.argv[2]), 'utf8')
   .trim()
@@ -27,7 +21,7 @@ for (const variant of new Set(runs.map((run) => run.variant))) {
   for (const {density, results} of runs.filter((run) => run.variant === variant)) {
     for (const {k, cout, pixels, direct, engines} of results) {
       for (const [label, {ms}] of Object.entries(engines)) {
-        if (label === 'auto') continue; // one of the others
+        if (label === 'auto' || label.includes(',')) continue; // one of the others; several threads
         const path = label.startsWith('1x') ? {kind: 'packed', n: Number(label.slice(2))} : {kind: label};
         // As the kernels see it: a matrix, laid out by im2col unless the filter is 1x1.
         const filter = {kh: direct ? 1 : 3, kw: 1, inChannels: direct ? k : k / 3, outChannels: cout};

@@ -1,12 +1,16 @@
 // npm run bench:kernels: GFLOP/s of every path for the shapes of kernels/shapes.json, beside stock's kernel and the
-// measured peak. One thread, in this Node process; engines take turns, in a new order each round.
+// measured peak. In this Node process; engines take turns, in a new order each round.
 //
 //   --filter TEXT   only shapes whose name contains TEXT      --rounds N   rounds a shape (default 30)
 //   --density N     share of blocks kept, percent (default 50)  --variant simd128|relaxed (default: the best there is)
+//   --threads LIST  threads of our paths, e.g. 1,2 (default 1); workers spin when a kernel begins
+//   --dispatch      instead of kernels: microseconds of a parallel region without work (default: 2 to 16 threads, as cores)
 //   --json          the last line of the output is a JSON object
 import {readFileSync} from 'node:fs';
+import {availableParallelism} from 'node:os';
 import {parseArgs} from 'node:util';
 import {setFlagsFromString} from 'node:v8';
+import {measureDispatch, wakeWorkers} from './lib/dispatch.mjs';
 import {peakMeter} from './peak.mjs';
 
 const {values: flags} = parseArgs({
@@ -15,6 +19,8 @@ const {values: flags} = parseArgs({
     rounds: {type: 'string', default: '30'},
     density: {type: 'string', default: '50'},
     variant: {type: 'string', default: 'auto'},
+    threads: {type: 'string'},
+    dispatch: {type: 'boolean', default: false},
     json: {type: 'boolean', default: false},
   },
 });
@@ -32,40 +38,89 @@ const label = (path) => (path === 'auto' ? path : path.kind === 'packed' ? `1x${
 const table = JSON.parse(readFileSync(new URL('../kernels/shapes.json', import.meta.url)));
 const rounds = Number(flags.rounds);
 const density = Number(flags.density) / 100;
+const cores = Math.max(2, Math.min(16, availableParallelism()));
+const usualThreads = flags.dispatch ? Array.from({length: cores - 1}, (_, i) => i + 2) : [1];
+const threadCounts = flags.threads?.split(',').map(Number) ?? usualThreads;
 
-configure({variant: flags.variant});
+// All the workers that will be needed start here; later fewer threads take part.
+configure({variant: flags.variant, threads: Math.max(...threadCounts)});
 await tf.setBackend(OURS);
-const {variant} = backendInfo();
-const peak = await peakMeter(variant);
+const {variant, threads: started, reasons} = backendInfo();
+if (started < Math.max(...threadCounts)) throw new Error(`${started} threads: ${reasons.join('; ')}`);
 let roof = 0;
 
-console.log(
-  `variant ${variant}, ${flags.density}% of blocks kept, GFLOP/s of the work done (minimum of ${rounds} rounds)`,
-);
-console.log("in brackets: stock's time / ours; auto and dense run on weights without zeros");
-const results = await measureTable('convolution', table.bench, 'FusedConv2D', CONV_PATHS);
-await measureTable('depthwise', table.depthwiseBench, 'FusedDepthwiseConv2D', ['auto']);
-console.log(`measured peak: ${roof.toFixed(1)} GFLOP/s`);
-if (flags.json) console.log(JSON.stringify({variant, density, roof, results}));
+if (flags.dispatch) await printDispatch();
+else await printKernels(await peakMeter(variant));
 
-async function measureTable(title, rows, kernelName, paths) {
+async function printKernels(peak) {
+  console.log(
+    `variant ${variant}, ${flags.density}% of blocks kept, GFLOP/s of the work done (minimum of ${rounds} rounds)`,
+  );
+  console.log("in brackets: stock's time / ours; auto and dense run on weights without zeros");
+  if (threadCounts.length > 1) {
+    console.log(`further rows, in brackets: the time on ${threadsInWords(threadCounts[0])} / theirs`);
+  }
+  const results = await measureTable('convolution', table.bench, 'FusedConv2D', CONV_PATHS, peak);
+  await measureTable('depthwise', table.depthwiseBench, 'FusedDepthwiseConv2D', ['auto'], peak);
+  console.log(`measured peak: ${roof.toFixed(1)} GFLOP/s a core`);
+  if (flags.json) console.log(JSON.stringify({variant, density, roof, threads: threadCounts, results}));
+}
+
+async function printDispatch() {
+  console.log(`variant ${variant}, Node ${process.versions.node}; microseconds: median (10th to 90th percentile)`);
+  const columns = {spinning: 'workers spin', asleep: 'workers asleep', unit: 'taking one unit'};
+  console.log(
+    'threads'.padEnd(8),
+    Object.values(columns)
+      .map((title) => title.padStart(26))
+      .join(''),
+  );
+  const results = [];
+  for (const threads of threadCounts) {
+    configure({threads});
+    const times = await measureDispatch(tf.backend().runner, rounds);
+    results.push({threads, ...times});
+    const cells = Object.keys(columns).map((name) => {
+      const {low, median, high} = times[name];
+      return `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`.padStart(26);
+    });
+    console.log(String(threads).padEnd(8), cells.join(''));
+  }
+  if (flags.json) console.log(JSON.stringify({variant, dispatchMicroseconds: results}));
+}
+
+async function measureTable(title, rows, kernelName, paths, peak) {
   const columns = ['stock', ...paths.map(label)];
   const shapes = rows.filter((shape) => shape.name.includes(flags.filter));
   if (shapes.length) console.log(title.padEnd(30), columns.map((name) => name.padStart(14)).join(''));
   const measured = [];
   for (const shape of shapes) {
-    const result = await measure(shape, kernelName, paths);
+    const result = await measure(shape, kernelName, paths, peak);
     measured.push(result);
-    const cells = columns.map((name) => {
-      const {gflops, ratio} = result.engines[name];
-      return `${gflops.toFixed(1)}${name === 'stock' ? '' : ` (${ratio.toFixed(2)})`}`.padStart(14);
-    });
-    console.log(shape.name.padEnd(30), cells.join(''));
+    for (const threads of threadCounts) {
+      const first = threads === threadCounts[0];
+      const cells = columns.map((name) => {
+        if (name === 'stock') return (first ? result.engines.stock.gflops.toFixed(1) : '').padStart(14);
+        const {gflops, ratio, ms} = result.engines[engineName(name, threads)];
+        const gain = result.engines[engineName(name, threadCounts[0])].ms / ms;
+        return `${gflops.toFixed(1)} (${first ? ratio.toFixed(2) : `${gain.toFixed(2)}x`})`.padStart(14);
+      });
+      console.log((first ? shape.name : `  ${threadsInWords(threads)}`).padEnd(30), cells.join(''));
+    }
   }
   return measured;
 }
 
-async function measure(shape, kernelName, paths) {
+/** The cost model is fitted to the names without a number of threads (fitCostModel.mjs). */
+function engineName(pathLabel, threads) {
+  return threads === 1 ? pathLabel : `${pathLabel}, ${threadsInWords(threads)}`;
+}
+
+function threadsInWords(threads) {
+  return threads === 1 ? '1 thread' : `${threads} threads`;
+}
+
+async function measure(shape, kernelName, paths, peak) {
   const {batch, cin, cout = 1, k, size} = shape;
   const depthwise = shape.cout === undefined;
   const attrs = {
@@ -80,9 +135,12 @@ async function measure(shape, kernelName, paths) {
     filter: tf.tensor4d(blocks([...k, cin, cout], n, share), [...k, cin, cout]),
     bias: tf.zeros([depthwise ? cin : cout]),
   });
-  const engines = {stock: {backend: 'wasm', share: 1}};
+  const engines = {stock: {backend: 'wasm', share: 1, threads: 1}};
   for (const path of paths) {
-    engines[label(path)] = {backend: OURS, path, n: path.n, share: path.kind === 'packed' ? density : 1};
+    for (const threads of threadCounts) {
+      const share = path.kind === 'packed' ? density : 1;
+      engines[engineName(label(path), threads)] = {backend: OURS, path, n: path.n, share, threads};
+    }
   }
   for (const engine of Object.values(engines)) {
     await tf.setBackend(engine.backend);
@@ -97,7 +155,8 @@ async function measure(shape, kernelName, paths) {
       const {backend} = tf.engine();
       const kernel = tf.getKernel(kernelName, engine.backend).kernelFunc;
       warmUp(backend, kernel, depthwise);
-      configure({path: engine.path ?? 'auto'});
+      configure({path: engine.path ?? 'auto', threads: engine.threads});
+      if (engine.threads > 1) wakeWorkers(backend.runner);
       const start = performance.now();
       const out = kernel({inputs: engine.inputs, attrs, backend});
       const ms = performance.now() - start;

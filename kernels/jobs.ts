@@ -1,6 +1,7 @@
 // The drivers by number.
 import {conv2d} from './conv2d';
 import {depthwiseConv2d} from './depthwiseConv2d';
+import {addN, elementwise} from './elementwise';
 import {Header, Job} from './task';
 
 /**
@@ -26,4 +27,7 @@ export function runAlone(job: i32, task: usize): void {
 function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): void {
   if (job == Job.conv2d) conv2d(task, begin, end, scratch);
   else if (job == Job.depthwiseConv2d) depthwiseConv2d(task, begin, end, scratch);
+  else if (job == Job.elementwise) elementwise(task, begin, end, scratch);
+  else if (job == Job.addN) addN(task, begin, end, scratch);
+  // Job.nothing falls through.
 }

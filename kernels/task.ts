@@ -8,6 +8,10 @@
 export enum Job {
   conv2d,
   depthwiseConv2d,
+  elementwise,
+  addN,
+  /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
+  nothing,
 }
 
 /** The words that every record begins with. */
@@ -99,6 +103,66 @@ export enum Kernel {
   f32_spmm_1x4_p8,
   f32_spmm_1x2_p16,
   f32_spmm_1x1_p32,
+}
+
+/** What `Job.elementwise` computes of each pair of values x, y. NaN and -0 are treated as stock's kernels treat them. */
+export enum Elementwise {
+  add,
+  subtract,
+  multiply,
+  divide,
+  maximum,
+  minimum,
+  /** Bytes: 1 where x equals y, otherwise 0. */
+  equal,
+  /** x, or x * y where x is negative; y times 0 is added to the former. */
+  prelu,
+  /** x, or x * y where x is negative. */
+  leakyRelu,
+  /** x limited to [0, y]. */
+  reluUpTo,
+  /** 0 + x + y: never -0. */
+  sumFromZero,
+  /** These two disregard y. */
+  relu,
+  sigmoid,
+}
+
+/** Floats of an item of the elementwise jobs, a multiple of 16. */
+export const SPAN_FLOATS = 1024;
+
+/** Floats of working memory of the elementwise jobs. */
+export const ELEMENTWISE_SCRATCH_FLOATS = 288;
+
+/**
+ * The record of an elementwise operation on two operands: x and the output of shape [images, repeats, row], y of shape
+ * [images, 1, row]. An item is a span of the output.
+ */
+export enum ElementwiseTask {
+  op = 4,
+  /** Floats of the output: images * repeats * row. */
+  size,
+  x,
+  /** 0 for the one number `valueBits`. */
+  y,
+  output,
+  repeats,
+  row,
+  /** 1 if y is the first operand: y - x, not x - y. */
+  swapped,
+  valueBits,
+  words,
+}
+
+/** The record of a sum of two or more tensors of one shape. An item is a span of it. */
+export enum AddNTask {
+  /** Floats of each tensor. */
+  size = 4,
+  output,
+  /** Number of tensors. */
+  count,
+  /** Their addresses. */
+  inputs,
 }
 
 /** The control block of a pool of threads: byte offsets. What different threads write lies in cache lines of its own. */

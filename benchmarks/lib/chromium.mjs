@@ -93,6 +93,7 @@ export function htmlPage(title, {scripts = [], module}) {
  * @param {import('./options.mjs').BenchOptions} options
  * @param {(line: string) => void} onProgress
  * @returns {Promise<import('./benchmark.mjs').BenchmarkResult & {runtime: string}>}
+ * @throws {UserError} as `runBenchmark` does, or if there is no Chromium
  */
 export async function runInChromium(model, options, onProgress) {
   findChromium();
@@ -110,6 +111,7 @@ export async function runInChromium(model, options, onProgress) {
     site,
     async (page, version) => {
       const result = await page.evaluate((argument) => globalThis.runInPage(argument), request);
+      if (result.problem !== undefined) throw new UserError(result.problem);
       return {...result, runtime: `Chromium ${version}`};
     },
     async (page) => {

@@ -6,6 +6,7 @@ import {planInputs, randomValues} from './inputs.mjs';
  * @typedef {object} Engine
  * @property {string} name
  * @property {string} weights which weights it runs, in words
+ * @property {number} threads
  * @property {() => Promise<void>} activate before load and run, outside the timed part
  * @property {() => Promise<void>} load
  * @property {() => void} prepare makes the inputs; after load, once
@@ -31,9 +32,20 @@ import {planInputs, randomValues} from './inputs.mjs';
  * @param {typeof import('@tensorflow/tfjs-core')} options.tf
  * @param {() => Promise<import('@tensorflow/tfjs-converter').GraphModel>} options.loadModel
  * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors
+ * @param {number} [options.threads]
+ * @param {() => void} [options.configure] sets the backend up for this engine; called before it is made active
  * @returns {Engine}
  */
-export function tfjsEngine({name, weights, backend, tf, loadModel, packedBytes = () => 0}) {
+export function tfjsEngine({
+  name,
+  weights,
+  backend,
+  tf,
+  loadModel,
+  packedBytes = () => 0,
+  threads = 1,
+  configure = () => {},
+}) {
   let model;
   let inputs = {};
   let execute;
@@ -43,7 +55,9 @@ export function tfjsEngine({name, weights, backend, tf, loadModel, packedBytes =
   return {
     name,
     weights,
+    threads,
     async activate() {
+      configure();
       if (!(await tf.setBackend(backend))) throw new Error(`tfjs cannot start the backend ${backend}`);
     },
     async load() {

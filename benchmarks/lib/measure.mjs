@@ -8,6 +8,7 @@ const WARM_UPS = 4;
  * @typedef {object} Measurement
  * @property {string} engine
  * @property {string} weights
+ * @property {number} threads
  * @property {number} minMs from the call until the results can be read, over all runs
  * @property {number} medianMs
  * @property {number} p95Ms
@@ -62,6 +63,7 @@ export async function measureInterleaved(engines, {runs, onProgress = () => {}})
     results: records.map(({engine, loads, firsts, times, heapBytes}) => ({
       engine: engine.name,
       weights: engine.weights,
+      threads: engine.threads,
       ...summarise(times),
       firstMs: Math.min(...firsts),
       loadMs: Math.min(...loads),

@@ -2,6 +2,8 @@ import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import {PEERS} from './benchmark.mjs';
 import {UserError} from './userError.mjs';
 
+/** As many as the backend's own option takes. */
+const MOST_THREADS = 64;
 /** Block heights of the 1xN format. */
 const BLOCK_SIZES = [1, 2, 4, 8, 16, 32];
 const ENVIRONMENTS = ['chromium', 'node'];
@@ -14,6 +16,7 @@ Examples:
   npm run bench -- --model mobilenet_v2_1.0_224 --n 4 --sparsity 0.5
   npm run bench -- --model human/handlandmark-sparse --sparsity 0 --json
   npm run bench -- --model human:centernet --env node --runs 10
+  npm run bench -- --model mobilenet_v2_1.0_224 --sparsity 0 --threads 1,2
   npm run bench -- --model path/to/model.json --n 8 --sparsity 0.75`;
 
 /**
@@ -21,7 +24,7 @@ Examples:
  * @property {string} model a path or a name, see `findModel`
  * @property {number} n block height
  * @property {number} sparsity share of the blocks to prune, in [0, 1); 0 switches the hook off
- * @property {number} threads
+ * @property {number[]} threads our engine is measured once for each
  * @property {number} runs timed runs of every engine
  * @property {'chromium' | 'node'} env
  * @property {string[]} peers engines to measure beside ours
@@ -41,7 +44,7 @@ export function parseOptions(argv) {
     .option('--model <path|name>', 'model.json, folder, name under ../shared/models, or human:NAME', DEFAULT_MODEL)
     .option('--n <number>', `block height: ${BLOCK_SIZES.join(', ')}`, blockSize, 4)
     .option('--sparsity <share>', 'share of blocks that the load hook prunes; 0: hook off', share, 0.5)
-    .option('--threads <number>', 'threads (1 for now)', threadCount, 1)
+    .option('--threads <list>', `threads of our engine, 1 to ${MOST_THREADS}; a list compares them`, threadCounts, [1])
     .option('--runs <number>', 'timed runs of each engine', positiveInteger, 40)
     .option('--env <name>', ENVIRONMENTS.join(' or '), oneOf(ENVIRONMENTS), 'chromium')
     .option('--peers <list>', `comma-separated: ${PEERS.join(', ')}`, listOf(PEERS), PEERS)
@@ -78,9 +81,13 @@ function positiveInteger(text) {
   return value;
 }
 
-function threadCount(text) {
-  if (positiveInteger(text) !== 1) throw new InvalidArgumentError('Threads come later: give 1.');
-  return 1;
+/** The different numbers of a comma-separated list, in its order. */
+function threadCounts(text) {
+  const counts = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+  if (!counts.every((count) => Number.isInteger(count) && count >= 1 && count <= MOST_THREADS)) {
+    throw new InvalidArgumentError(`Give a whole number from 1 to ${MOST_THREADS}, or several like 1,2.`);
+  }
+  return [...new Set(counts)];
 }
 
 function oneOf(values) {

@@ -11,8 +11,18 @@ export function summarise(times) {
   return {
     minMs: sorted[0],
     medianMs: (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2,
-    p95Ms: sorted[Math.ceil(0.95 * sorted.length) - 1],
+    p95Ms: quantile(sorted, 0.95),
   };
+}
+
+/**
+ * A quantile by nearest rank.
+ *
+ * @param {number[]} sorted ascending, at least one
+ * @param {number} share in (0, 1]
+ */
+export function quantile(sorted, share) {
+  return sorted[Math.ceil(share * sorted.length) - 1];
 }
 
 /**

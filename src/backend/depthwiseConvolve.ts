@@ -1,6 +1,6 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
-import {unitItems} from '../plan';
-import {type ConvGeometry, hasDepthwiseKernel} from '../runtime';
+import {cutDepthwise} from '../plan';
+import {hasDepthwiseKernel} from '../runtime';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
@@ -54,6 +54,7 @@ export function depthwiseConvolve(
     count: geometry.kernelHeight * geometry.kernelWidth,
     channels: geometry.inChannels,
   });
+  const cut = cutDepthwise(geometry, backend.runner.threads);
   const out = makeOutput(backend, info.outShape, (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
@@ -63,15 +64,8 @@ export function depthwiseConvolve(
       bias: biasAddress,
       geometry,
       epilogue: activation.epilogue,
-      unitRows: unitItems(geometry.batch * geometry.outHeight, rowNanoseconds(geometry), backend.runner.threads),
+      cut,
     }),
   );
   return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;
-}
-
-/** Multiply-adds that our depthwise kernels do in a nanosecond: 30 GFLOP/s. */
-const MADDS_PER_NS = 15;
-
-function rowNanoseconds({outWidth, inChannels, kernelHeight, kernelWidth}: ConvGeometry): number {
-  return (outWidth * inChannels * kernelHeight * kernelWidth) / MADDS_PER_NS;
 }

@@ -82,3 +82,11 @@ export const THREAD_COST = {
   /** Speed at which weights come from the second-level cache once more. */
   weightBytesPerNs: 20,
 };
+
+/** What depthwise convolutions cost, in nanoseconds. */
+export const DEPTHWISE_COST = {
+  /** A multiply-add: 30 GFLOP/s. */
+  madd: 1 / 15,
+  /** A value that is copied between borders of zeros. Not measured: taken to be what a copy of im2col costs. */
+  copy: 0.1,
+};

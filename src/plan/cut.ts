@@ -31,6 +31,8 @@ const GROUPS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 const PLAYED_PIECES = 96;
 /** More pieces than this a thread only cost claims. */
 const PIECES_A_THREAD = 16;
+/** No thread is ever as fast as another: this share of a piece is the wait for the last one. */
+const TAIL_WEIGHT = 0.25;
 /** Workers are asked for if they are expected to take off at least this share of the time. */
 const CLEAR_GAIN = 0.9;
 
@@ -98,7 +100,6 @@ export function cutLayer(
       }
       const span = makespan(pieces, threads);
       const nanoseconds = cost.call + THREAD_COST.fork + span;
-      // No thread is ever as fast as another: a small piece to wait for is worth a little.
       const score = nanoseconds + TAIL_WEIGHT * pieces[0];
       if (score < bestScore) {
         bestScore = score;
@@ -115,8 +116,6 @@ export function cutLayer(
   return best;
 }
 
-const TAIL_WEIGHT = 0.25;
-
 /** When the last of equal threads is done if each takes the next piece as soon as it is free. */
 export function makespan(pieces: readonly number[], threads: number): number {
   if (pieces.length > PLAYED_PIECES) {
@@ -132,19 +131,32 @@ export function makespan(pieces: readonly number[], threads: number): number {
   return Math.max(...busyUntil);
 }
 
+/** Units that a thread takes of a task of alike items, at most. */
+const MOST_ROUNDS = 8;
+
 /**
  * How many of a task's items a thread takes at a time, for tasks of many alike items.
  *
  * @param nanoseconds of one item
+ * @param more nanoseconds that each unit takes beside its items
  * @returns all of them where more threads do not pay
  */
-export function unitItems(items: number, nanoseconds: number, threads: number): number {
-  const total = items * nanoseconds;
-  if (threads < 2 || total < THREAD_COST.breakEven) return Math.max(1, items);
-  const units = Math.min(4 * threads, Math.ceil(total / THREAD_COST.smallestUnit), items);
-  // A multiple of the threads, so that the last round is full.
-  const rounds = Math.max(1, Math.round(units / threads));
-  return Math.max(1, Math.ceil(items / (rounds * threads)));
+export function unitItems(items: number, nanoseconds: number, threads: number, more = 0): number {
+  if (threads < 2 || items * nanoseconds < THREAD_COST.breakEven) return Math.max(1, items);
+  let best = Math.ceil(items / threads);
+  let bestScore = Infinity;
+  for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
+    const unit = Math.ceil(items / (rounds * threads));
+    if (rounds > 1 && unit * nanoseconds < THREAD_COST.smallestUnit) break;
+    const each = unit * nanoseconds + more + THREAD_COST.claim;
+    const played = Math.ceil(Math.ceil(items / unit) / threads);
+    const score = (played + TAIL_WEIGHT) * each;
+    if (score < bestScore) {
+      bestScore = score;
+      best = unit;
+    }
+  }
+  return best;
 }
 
 /** Tiles of a piece that are tried: as many as one thread would take, fractions of it, and what deals out evenly. */

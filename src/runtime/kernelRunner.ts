@@ -30,6 +30,14 @@ export interface Conv2DCall {
   readonly cut: ConvCut;
 }
 
+/** How a depthwise convolution is cut. */
+export interface DepthwiseCut {
+  /** Output rows that a thread takes at a time, counted through the batch. */
+  readonly unitRows: number;
+  /** Whether input rows are copied between borders of zeros. */
+  readonly copyRows: boolean;
+}
+
 /** One depthwise convolution on the heap; see `hasDepthwiseKernel` for the geometries that there are kernels for. */
 export interface DepthwiseCall {
   readonly input: number;
@@ -42,8 +50,7 @@ export interface DepthwiseCall {
   readonly bias: number;
   readonly geometry: ConvGeometry;
   readonly epilogue: Epilogue;
-  /** Output rows that a thread takes at a time. */
-  readonly unitRows: number;
+  readonly cut: DepthwiseCut;
 }
 
 /** Units are counted in 16 bits: kernels/threads.ts. */
@@ -55,9 +62,6 @@ const PLANES_BYTES = 4096;
 const BIAS_PADDING_BYTES = 128;
 /** Zeros that stand for input rows outside the image, in pixels: see kernels/depthwiseConv2d.ts. */
 const ZERO_PIXELS = 11;
-
-/** Up to this width of the output a depthwise convolution copies its input rows between borders of zeros. */
-const NARROW_PIXELS = 16;
 
 /** A task of a job that is not a convolution: a record's own words, and how to cut it. */
 export interface TaskCall {
@@ -139,16 +143,15 @@ export class KernelRunner {
    * @throws Error if the heap is exhausted; the output is untouched then.
    * @throws PoolFailure if a worker died in it.
    */
-  depthwiseConv2d({input, output, weights, taps, bias, geometry, epilogue, unitRows}: DepthwiseCall): void {
+  depthwiseConv2d({input, output, weights, taps, bias, geometry, epilogue, cut}: DepthwiseCall): void {
     const {arena} = this;
     const {inChannels, kernelHeight: k, outWidth, strideWidth} = geometry;
-    const direct = outWidth > NARROW_PIXELS || strideWidth > 1;
-    const paddedRows = direct ? 0 : k * ((outWidth - 1) * strideWidth + k) * inChannels;
+    const paddedRows = cut.copyRows ? k * ((outWidth - 1) * strideWidth + k) * inChannels : 0;
     const zeros = this.zeros.of(4 * ZERO_PIXELS * inChannels);
     arena.reserve(0, 4 * paddedRows, this.slots);
     const {i32} = this.heap;
     const record = arena.record / 4;
-    i32[record + Task.direct] = direct ? 1 : 0;
+    i32[record + Task.direct] = cut.copyRows ? 0 : 1;
     i32[record + Task.input] = input;
     i32[record + Task.output] = output;
     i32[record + Task.values] = weights;
@@ -157,7 +160,7 @@ export class KernelRunner {
     i32[record + Task.zeros] = zeros;
     arena.setGeometry(geometry);
     arena.setEpilogue(epilogue);
-    this.execute(Job.depthwiseConv2d, geometry.batch * geometry.outHeight, unitRows);
+    this.execute(Job.depthwiseConv2d, geometry.batch * geometry.outHeight, cut.unitRows);
   }
 
   /**

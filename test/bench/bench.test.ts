@@ -38,7 +38,9 @@ describe('npm run bench answers a mistake with one line and exit 1:', () => {
     ['a sparsity of 1', ['--sparsity', '1'], /from 0 to below 1/],
     ['a sparsity that is not a number', ['--sparsity', 'half'], /from 0 to below 1/],
     ['no runs', ['--runs', '0'], /integer of at least 1/],
-    ['more than one thread', ['--threads', '2'], /Threads come later: give 1/],
+    ['no threads', ['--threads', '0'], /a whole number from 1 to 64, or several like 1,2/],
+    ['more threads than the backend takes', ['--threads', '1,65'], /from 1 to 64/],
+    ['a list of threads with a hole', ['--threads', '1,,2'], /from 1 to 64/],
     ['an unknown environment', ['--env', 'firefox'], /chromium or node/],
     ['an unknown peer', ['--peers', 'tfjs-wasm,tflite'], /list of: tfjs-wasm/],
     ['a model that does not exist', ['--model', 'no-such-model'], /no model no-such-model: give the path/],
@@ -84,12 +86,12 @@ describe('npm run bench in Node, on a small model that only executeAsync can run
     expect(run.status).toBe(0);
 
     const report = JSON.parse(run.stdout.trimEnd().split('\n').at(-1)!);
-    expect(report).toMatchObject({model, n: 4, sparsity: 0, threads: 1, env: 'node'});
+    expect(report).toMatchObject({model, n: 4, sparsity: 0, threads: [1], env: 'node'});
     expect(report.machine.runtime).toBe(`Node ${process.versions.node}`);
     expect(report.machine.variant).toMatch(/^(simd128|relaxed)$/);
     expect(report.results.map((result: {engine: string}) => result.engine)).toEqual(['blocksparse-1xn', 'tfjs-wasm']);
     for (const result of report.results) {
-      expect(result.weights).toBe('untouched');
+      expect(result).toMatchObject({weights: 'untouched', threads: 1});
       for (const key of ['minMs', 'medianMs', 'p95Ms', 'firstMs', 'loadMs']) expect(result[key]).toBeGreaterThan(0);
       expect(result.medianMs).toBeGreaterThanOrEqual(result.minMs);
       expect(result.p95Ms).toBeGreaterThanOrEqual(result.medianMs);
@@ -108,6 +110,38 @@ describe('npm run bench in Node, on a small model that only executeAsync can run
     const report = JSON.parse(run.stdout.trimEnd().split('\n').at(-1)!);
     expect(report).toMatchObject({model: 'model.json', n: 2, sparsity: 0.5, difference: null});
     expect(report.results).toMatchObject([{weights: 'pruned 1x2 50%'}, {weights: 'untouched'}]);
+  });
+
+  test('measures ours once for each number of threads, and stock on one', () => {
+    const args = ['--model', model, '--env', 'node', '--sparsity', '0', '--runs', '1', '--threads', '2,1,2'];
+    const json = bench([...args, '--json']);
+    expect(json.status).toBe(0);
+    const report = JSON.parse(json.stdout.trimEnd().split('\n').at(-1)!);
+    expect(report.threads).toEqual([2, 1]);
+    expect(report.results).toMatchObject([
+      {engine: 'blocksparse-1xn, 2 threads', threads: 2},
+      {engine: 'blocksparse-1xn, 1 thread', threads: 1},
+      {engine: 'tfjs-wasm', threads: 1},
+    ]);
+    expect(Object.keys(report.ratios)).toEqual(['blocksparse-1xn, 2 threads', 'tfjs-wasm']);
+    const [two, one] = report.results;
+    expect(report.ratios[two.engine] * one.minMs).toBeCloseTo(two.minMs, 1);
+
+    const table = bench(args);
+    expect(table.status).toBe(0);
+    expect(table.stdout).toContain('threads: 2, 1');
+    expect(table.stdout).toMatch(/blocksparse-1xn, 1 thread \/ blocksparse-1xn, 2 threads: \d+\.\d\dx/);
+    expect(table.stdout).toMatch(/tfjs-wasm \/ blocksparse-1xn, 1 thread: \d+\.\d\dx/);
+    expect(table.stdout).toContain('tfjs-wasm runs on one thread;');
+  });
+
+  test('says why there are fewer threads than asked for, in one line', () => {
+    const run = bench(['--model', model, '--env', 'node', '--threads', '2'], {
+      env: {NODE_OPTIONS: '--import=data:text/javascript,delete%20globalThis.SharedArrayBuffer'},
+    });
+    expect(run.status).toBe(1);
+    expect(run.stdout).toBe('');
+    expect(run.stderr).toMatch(/^bench: blocksparse-1xn runs on 1 of 2 threads: .*has no SharedArrayBuffer$/m);
   });
 
   test('prints a table without --json', () => {
