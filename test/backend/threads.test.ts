@@ -2,6 +2,7 @@ import os from 'node:os';
 import {type BackendWasm, getThreadsCount, setThreadsCount} from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import {backendInfo, configure} from '../../src';
+import {registerBlockSparseBackend} from '../../src/backend';
 import {type EmscriptenHeap, isShared, TfjsHeap, ThreadPool} from '../../src/runtime';
 import {OURS} from '../support/backends';
 import {makeNetwork, sameBits, startOnThreads, stopBackend} from '../support/network';
@@ -107,6 +108,17 @@ describe('the number of threads', () => {
     for (let i = 0; i < 10; i++) expect(sameBits(network.run(), first)).toBe(true);
     network.dispose();
   });
+
+  it('follows configure while the backend starts', async () => {
+    const good = workersThat('good');
+    const workerFactory = () => {
+      configure({threads: 2});
+      return good();
+    };
+    await startOnThreads(4, {workerFactory});
+    await until(() => backendInfo().threads === 2, '2 threads run');
+    expect(reasons()).toMatch('2 threads: asked for by configure');
+  });
 });
 
 describe('the backend on several threads', () => {
@@ -156,6 +168,31 @@ describe('the backend on several threads', () => {
     await stopBackend();
     await until(() => factory.workers.length === 5 && factory.running === 0, 'all workers ended');
     expect(warnings).not.toHaveBeenCalled();
+  });
+
+  it('leaves no workers behind when it is removed while it starts', async () => {
+    await stopBackend();
+    const factory = workersThat('good');
+    configure({threads: 3, workerFactory: factory});
+    registerBlockSparseBackend();
+    const starting = tf.setBackend(OURS);
+    tf.removeBackend(OURS);
+    expect(await starting).toBe(false);
+    await tf.setBackend('cpu');
+    await until(() => factory.running === 0, 'all workers ended', 3);
+  });
+
+  it('leaves no workers behind when it is started twice at once', async () => {
+    await stopBackend();
+    const factory = workersThat('good');
+    configure({threads: 3, workerFactory: factory});
+    registerBlockSparseBackend();
+    await Promise.all([tf.setBackend(OURS), tf.setBackend(OURS)]);
+    await until(() => factory.running === 2, 'two workers run', 3);
+    expect(backendInfo().threads).toBe(3);
+    const network = makeNetwork(4);
+    network.run();
+    network.dispose();
   });
 
   it('is right while the heap grows between and during its tasks', async () => {
@@ -280,27 +317,36 @@ describe('the start of the backend', () => {
     }
   });
 
-  it('runs on one thread, and says so once, where the memory cannot be had shared', async () => {
-    const {instantiate} = WebAssembly;
-    jest.spyOn(WebAssembly, 'instantiate').mockImplementation((async (source: BufferSource, imports?: object) => {
-      const result = (await instantiate(source, imports as WebAssembly.Imports)) as
-        WebAssembly.Instance | WebAssembly.WebAssemblyInstantiatedSource;
-      const memory = 'instance' in result ? result.instance.exports.memory : undefined;
-      if (memory instanceof WebAssembly.Memory && isShared(memory)) throw new RangeError('could not allocate memory');
-      return result;
-    }) as typeof WebAssembly.instantiate);
-    const backend = await startOnThreads(4);
-    expect(isShared(memoryOf(backend))).toBe(false);
-    expect(backendInfo().threads).toBe(1);
-    expect(getThreadsCount()).toBe(1);
-    expect(reasons()).toMatch('one thread: ');
-    const network = makeNetwork(11);
-    const ours = network.run();
-    configure({threads: 3});
-    await tf.setBackend('wasm');
-    expectNear(network.run(), ours);
-    network.dispose();
-    await startOnThreads(4);
-    expect(warnings.mock.calls).toEqual([[expect.stringMatching(/^blocksparse-1xn: runs on one thread: .+/)]]);
+  describe('where the memory cannot be had shared', () => {
+    beforeEach(() => {
+      const {instantiate} = WebAssembly;
+      jest.spyOn(WebAssembly, 'instantiate').mockImplementation((async (source: BufferSource, imports?: object) => {
+        const result = (await instantiate(source, imports as WebAssembly.Imports)) as
+          WebAssembly.Instance | WebAssembly.WebAssemblyInstantiatedSource;
+        const memory = 'instance' in result ? result.instance.exports.memory : undefined;
+        if (memory instanceof WebAssembly.Memory && isShared(memory)) throw new RangeError('could not allocate memory');
+        return result;
+      }) as typeof WebAssembly.instantiate);
+    });
+
+    it('runs on one thread, gives what stock wasm gives, and says so once and only to those who want more', async () => {
+      const backend = await startOnThreads(1);
+      expect(isShared(memoryOf(backend))).toBe(false);
+      const network = makeNetwork(11);
+      const ours = network.run();
+      expect(warnings).not.toHaveBeenCalled();
+      configure({threads: 3});
+      expect(backendInfo().threads).toBe(1);
+      expect(getThreadsCount()).toBe(1);
+      expect(reasons()).toMatch('one thread: ');
+      await tf.setBackend('wasm');
+      expectNear(network.run(), ours);
+      network.dispose();
+      const message = [expect.stringMatching(/^blocksparse-1xn: runs on one thread: .+/)];
+      expect(warnings.mock.calls).toEqual([message]);
+      await startOnThreads(4);
+      expect(backendInfo().threads).toBe(1);
+      expect(warnings.mock.calls).toEqual([message]);
+    });
   });
 });

@@ -118,7 +118,7 @@ class Bench {
   /**
    * Runs tasks until all threads have computed units.
    *
-   * @throws Error naming the threads that have if it is not all of them within 15 seconds
+   * @throws Error naming the threads that have if it is not all of them within 8 seconds
    */
   async expectAllTakePart(): Promise<void> {
     const {pool} = this;
@@ -135,7 +135,7 @@ class Bench {
       (heap.i32[record + Header.scratch] + thread * heap.i32[record + Header.scratchBytes]) / 4;
     const numbers = [...Array(pool.slots).keys()];
     const tookPart = new Set<number>();
-    const deadline = performance.now() + 15_000;
+    const deadline = performance.now() + 8000;
     while (!enough(tookPart) && performance.now() < deadline) {
       for (const thread of numbers) heap.f32.fill(0, scratchOf(thread), scratchOf(thread) + K);
       expect(this.isRight()).toBe(true);
