@@ -38,6 +38,15 @@ afterEach(async () => {
   await stopBackend();
 });
 
+/** What the start of our backend changes for a while. */
+async function globals() {
+  return {
+    flag: await tf.env().getAsync('WASM_HAS_MULTITHREAD_SUPPORT'),
+    instantiate: WebAssembly.instantiate,
+    instantiateStreaming: WebAssembly.instantiateStreaming,
+  };
+}
+
 describe('the number of threads', () => {
   it.each([
     [1, 1],
@@ -182,19 +191,6 @@ describe('the backend on several threads', () => {
     await until(() => factory.running === 0, 'all workers ended', 3);
   });
 
-  it('leaves no workers behind when it is started twice at once', async () => {
-    await stopBackend();
-    const factory = workersThat('good');
-    configure({threads: 3, workerFactory: factory});
-    registerBlockSparseBackend();
-    await Promise.all([tf.setBackend(OURS), tf.setBackend(OURS)]);
-    await until(() => factory.running === 2, 'two workers run', 3);
-    expect(backendInfo().threads).toBe(3);
-    const network = makeNetwork(4);
-    network.run();
-    network.dispose();
-  });
-
   it('is right while the heap grows between and during its tasks', async () => {
     const backend = await startOnThreads(3);
     const memory = memoryOf(backend);
@@ -269,15 +265,6 @@ describe('the backend on several threads', () => {
   });
 });
 
-/** What the start of our backend changes for a while. */
-async function globals() {
-  return {
-    flag: await tf.env().getAsync('WASM_HAS_MULTITHREAD_SUPPORT'),
-    instantiate: WebAssembly.instantiate,
-    instantiateStreaming: WebAssembly.instantiateStreaming,
-  };
-}
-
 describe('the start of the backend', () => {
   it("leaves tfjs's flag and WebAssembly's functions as they were", async () => {
     const before = await globals();
@@ -302,6 +289,24 @@ describe('the start of the backend', () => {
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', initial);
     await startOnThreads(2);
     expect(backendInfo().threads).toBe(2);
+  });
+
+  it('leaves them so, and no workers behind, when it is called for twice at once', async () => {
+    await stopBackend();
+    const before = await globals();
+    const factory = workersThat('good');
+    configure({threads: 3, workerFactory: factory});
+    registerBlockSparseBackend();
+    try {
+      await Promise.all([tf.setBackend(OURS), tf.setBackend(OURS)]);
+      expect(await globals()).toEqual(before);
+    } finally {
+      WebAssembly.instantiate = before.instantiate;
+      WebAssembly.instantiateStreaming = before.instantiateStreaming;
+      tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', before.flag);
+    }
+    await until(() => factory.running === 2, 'two workers run', 3);
+    expect(backendInfo().threads).toBe(3);
   });
 
   it("shares no memory but that of tfjs's own binary", async () => {
