@@ -6,7 +6,7 @@ import {
 } from './generated/microkernels';
 import {im2col} from './im2col';
 import {applySlopes} from './slopes';
-import {Kernel, Task} from './task';
+import {Kernel, Task} from './convTask';
 import {packPanel, unpackPlanes} from './transpose';
 
 /** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */

@@ -8,7 +8,7 @@ import {
 } from './generated/microkernels';
 import {clamp, fma} from './simd';
 import {applySlopes} from './slopes';
-import {Task} from './task';
+import {Task} from './convTask';
 
 /**
  * Computes the output rows begin .. end - 1, counted through the batch, of a depthwise convolution: square filter of 3 or

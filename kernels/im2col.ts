@@ -1,5 +1,5 @@
 import {copyFloats, fillFloats} from './copy';
-import {Task} from './task';
+import {Task} from './convTask';
 
 /**
  * Writes the im2col rows of `pixels` output pixels from `first` on: for each its kh x kw taps times inChannels, taps

@@ -1,5 +1,4 @@
 // What the WebAssembly module exports.
 export {packTaps} from './depthwiseConv2d';
 export {runAlone} from './jobs';
-export {depthToSpace, meanPixels, pad4d} from './spatial';
 export {isDone, publish, waitUntilDone, work} from './threads';

@@ -2,7 +2,12 @@
 import {conv2d} from './conv2d';
 import {depthwiseConv2d} from './depthwiseConv2d';
 import {addN, elementwise} from './elementwise';
+import {avgPool, maxPool} from './pool';
+import {resizeBilinear, resizeNearest} from './resize';
+import {concat, slice} from './slices';
+import {depthToSpace, meanPixels, pad4d} from './spatial';
 import {Header, Job} from './task';
+import {topK} from './topK';
 
 /**
  * Computes one unit of a task.
@@ -29,5 +34,15 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.depthwiseConv2d) depthwiseConv2d(task, begin, end, scratch);
   else if (job == Job.elementwise) elementwise(task, begin, end, scratch);
   else if (job == Job.addN) addN(task, begin, end, scratch);
+  else if (job == Job.meanPixels) meanPixels(task, begin, end);
+  else if (job == Job.depthToSpace) depthToSpace(task, begin, end);
+  else if (job == Job.pad4d) pad4d(task, begin, end);
+  else if (job == Job.maxPool) maxPool(task, begin, end);
+  else if (job == Job.avgPool) avgPool(task, begin, end);
+  else if (job == Job.resizeBilinear) resizeBilinear(task, begin, end);
+  else if (job == Job.resizeNearest) resizeNearest(task, begin, end);
+  else if (job == Job.concat) concat(task, begin, end);
+  else if (job == Job.slice) slice(task, begin, end);
+  else if (job == Job.topK) topK(task, begin, end);
   // Job.nothing falls through.
 }

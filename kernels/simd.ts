@@ -13,6 +13,14 @@ export function clamp(x: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(x, low), high);
 }
 
+/** Loads `count` (1 to 3) floats; the other lanes are 0. */
+@inline
+export function loadLanes(from: usize, count: i32): v128 {
+  if (count == 1) return v128.load32_zero(from);
+  const x = v128.load64_zero(from);
+  return count == 2 ? x : v128.load32_lane(from, x, 2, 8);
+}
+
 /** Stores the first `count` (1 to 3) lanes. */
 @inline
 export function storeLanes(to: usize, x: v128, count: i32): void {

@@ -10,6 +10,16 @@ export enum Job {
   depthwiseConv2d,
   elementwise,
   addN,
+  meanPixels,
+  depthToSpace,
+  pad4d,
+  maxPool,
+  avgPool,
+  resizeBilinear,
+  resizeNearest,
+  concat,
+  slice,
+  topK,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
@@ -26,83 +36,6 @@ export enum Header {
   scratchBytes,
   /** Number of words. */
   words,
-}
-
-/** The record of a convolution, depthwise convolution or MatMul. */
-export enum Task {
-  items,
-  unitItems,
-  scratch,
-  scratchBytes,
-  /** Input, NHWC float32. */
-  input,
-  /** Output, NHWC float32. */
-  output,
-  /** Packed values: for every kept entry N filters, N innermost, in block-row order. */
-  values,
-  /** For every kept entry its byte offset in a panel or pixel row. Unused by dense kernels. */
-  offsets,
-  /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
-  rowStart,
-  /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */
-  bias,
-  /** Which microkernel runs: see `Kernel`. */
-  kernel,
-  /** N: output channels a block. */
-  n,
-  /** K = kh * kw * inChannels: the length of a pixel's im2col row. */
-  k,
-  outChannels,
-  /** Output pixels over the whole batch. */
-  pixels,
-  /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
-  macroTile,
-  /** Output channels of an item; all of them, or a multiple of 16 and of N. */
-  groupChannels,
-  /** Depthwise: bias and weights as `packTaps` gathers them. */
-  taps,
-  /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */
-  zeros,
-  /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
-  direct,
-  inHeight,
-  inWidth,
-  inChannels,
-  outHeight,
-  outWidth,
-  kernelHeight,
-  kernelWidth,
-  strideHeight,
-  strideWidth,
-  dilationHeight,
-  dilationWidth,
-  padTop,
-  padLeft,
-  /** Clamp of the epilogue; -Infinity and Infinity where there is none. */
-  minBits,
-  maxBits,
-  /** Floats of negative slope: 0 for none, 1 for one slope, outChannels for one a channel. */
-  slopeCount,
-  /** Pointer to the slopes (prelu, leakyrelu). */
-  slopes,
-  /** Number of words. */
-  words,
-}
-
-/**
- * The microkernels by number. A name is a specification: type, gemm (dense) or spmm (sparse), 1xN block, p = pixels of a
- * tile. Those of 1x8 read pixel rows and serve N = 16 and 32 too; the others read panels.
- */
-export enum Kernel {
-  f32_gemm_1x8_p1,
-  f32_gemm_1x8_p4,
-  f32_gemm_1x8_p6,
-  f32_spmm_1x8_p1,
-  f32_spmm_1x8_p4,
-  f32_spmm_1x8_p6,
-  f32_spmm_1x4_p8,
-  f32_spmm_1x2_p16,
-  f32_spmm_1x1_p32,
 }
 
 /** What `Job.elementwise` computes of each pair of values x, y. NaN and -0 are treated as stock's kernels treat them. */
@@ -165,37 +98,108 @@ export enum AddNTask {
   inputs,
 }
 
-/** The control block of a pool of threads: byte offsets. What different threads write lies in cache lines of its own. */
-export enum Control {
-  /** The number of the task. Workers sleep on it. */
-  epoch = 0,
-  job = 64,
-  task = 68,
-  units = 72,
-  /** Ranges that the units are dealt out to: thread i begins with range i. */
-  ranges = 76,
-  /** Threads that may take part, the caller included. Workers beyond it sleep on this word. */
-  threads = 80,
-  /** Workers that are awake at once: beyond the number of cores they would only take time from each other. */
-  awake = 84,
-  /** How often a worker looks for the next task before it sleeps. */
-  spins = 88,
-  /** 1 tells workers to return. */
-  stop = 92,
-  /** Units of the task that are done. The caller sleeps on it. */
-  done = 128,
-  callerWaits = 132,
-  /** Set by a worker whose kernel threw. */
-  failed = 136,
-  /** Workers asleep. */
-  sleepers = 192,
-  /** Workers beyond the number of threads, asleep too. */
-  parked = 196,
-  /** Workers that have begun their life. */
-  started = 200,
-  /** 64 bits each: number of the task (32), end (16), next unit (16). */
-  firstRange = 256,
-  rangeBytes = 64,
-  /** As many ranges as there may be threads: 64. */
-  bytes = 4352,
+/** Job.meanPixels: [batch, pixels, channels] to [batch, channels]. Items: groups of 16 channels of an image. */
+export enum MeanTask {
+  input = 4, // Header.words, as in every record below
+  output,
+  pixels,
+  channels,
+}
+
+/**
+ * Job.depthToSpace: [rows, width, blockHeight, blockWidth * depth] to [rows, blockHeight, width, blockWidth * depth]. Items:
+ * output rows.
+ */
+export enum DepthToSpaceTask {
+  input = 4,
+  output,
+  width,
+  blockHeight,
+  /** Floats that stay together: blockWidth * depth. */
+  run,
+}
+
+/** Job.pad4d: [batch, height, width, channels] with borders. Items: output rows. Numbers after an axis count along it. */
+export enum PadTask {
+  input = 4,
+  output,
+  batch,
+  height,
+  width,
+  channels,
+  before0,
+  before1,
+  after1,
+  before2,
+  after2,
+  before3,
+  after3,
+  valueBits,
+}
+
+/** Job.maxPool, Job.avgPool: NHWC. Items: output rows. No window lies outside the image. */
+export enum PoolTask {
+  input = 4,
+  output,
+  inHeight,
+  inWidth,
+  channels,
+  outHeight,
+  outWidth,
+  filterHeight,
+  filterWidth,
+  strideHeight,
+  strideWidth,
+  padTop,
+  padLeft,
+}
+
+/** Job.resizeBilinear, Job.resizeNearest: NHWC. Items: output rows. */
+export enum ResizeTask {
+  input = 4,
+  output,
+  inHeight,
+  inWidth,
+  channels,
+  outHeight,
+  outWidth,
+  alignCorners,
+  halfPixelCenters,
+}
+
+/** Job.concat: inputs [rows, floats of each] to [rows, rowFloats]. Items: parts of rows, parts innermost. */
+export enum ConcatTask {
+  output = 4,
+  rowFloats,
+  /** Parts of a row: the same part of every input. */
+  parts,
+  inputs,
+  /** For every input three words: its address, its floats in a row, those of a part. */
+  table,
+}
+
+/** Job.slice: runs of floats at three strides to [size0, size1, size2, run]. Items: parts of runs, parts innermost. */
+export enum SliceTask {
+  /** Where the first run begins. */
+  input = 4,
+  output,
+  size1,
+  size2,
+  /** Distances in floats. */
+  stride0,
+  stride1,
+  stride2,
+  run,
+  parts,
+  /** Floats of a part. */
+  part,
+}
+
+/** Job.topK: the k largest of each row and where they lie. Items: rows. */
+export enum TopKTask {
+  input = 4,
+  values,
+  indices,
+  rowFloats,
+  k,
 }

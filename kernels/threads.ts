@@ -8,7 +8,7 @@
 // so a worker that slept through a task can take a unit neither of it nor of a later one by what it read of an earlier one.
 // The caller waits for units that were claimed, never for workers.
 import {runUnit} from './jobs';
-import {Control} from './task';
+import {Control} from './control';
 
 /**
  * Publishes a task, wakes sleeping workers and computes units until none is left.

@@ -10,6 +10,9 @@ export interface FusedActivation {
 
 const NO_CLAMP = {min: -Infinity, max: Infinity};
 
+/** No activation. */
+export const LINEAR: FusedActivation = {epilogue: NO_CLAMP};
+
 /**
  * @param slopes `preluActivationWeights`: 1 or outChannels values.
  * @returns null for what stock has no fused kernel for, or slopes of another shape: stock's kernel knows what to say.
@@ -23,7 +26,7 @@ export function fusedActivation(
 ): FusedActivation | null {
   switch (activation) {
     case 'linear':
-      return {epilogue: NO_CLAMP};
+      return LINEAR;
     case 'relu':
       return {epilogue: {min: 0, max: Infinity}};
     case 'relu6':

@@ -29,7 +29,7 @@ export class BlockSparseBackend extends BackendWasm {
   constructor(
     wasm: BackendWasm['wasm'],
     heap: TfjsHeap,
-    readonly kernels: KernelModule,
+    kernels: KernelModule,
     readonly variant: KernelVariant,
     private readonly variantReason: string,
     readonly threads: Threads,

@@ -20,6 +20,8 @@ export interface Product {
   readonly geometry: ConvGeometry;
   readonly outShape: number[];
   readonly activation: FusedActivation;
+  /** Stock's kernel for this is no match for ours. */
+  readonly stockIsSlow?: boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
     dataId: filter.dataId,
     shape: filterShape,
     transposed: product.transposed ?? false,
+    stockIsSlow: product.stockIsSlow ?? false,
     read: () => backend.typedArrayFromHeap(filter) as Float32Array,
   };
   const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);

@@ -14,16 +14,27 @@ export function makeOutput(
   compute: (address: number) => void,
   dtype: DataType = 'float32',
 ): TensorInfo {
-  const out = backend.makeOutput(shape, dtype);
+  return makeOutputs(backend, shape, [dtype], ([address]) => compute(address))[0];
+}
+
+/** Tensors of one shape, otherwise as `makeOutput`. */
+export function makeOutputs(
+  backend: BlockSparseBackend,
+  shape: number[],
+  types: readonly DataType[],
+  compute: (addresses: number[]) => void,
+): TensorInfo[] {
+  const outs = types.map((type) => backend.makeOutput(shape, type));
   try {
-    compute(backend.getMemoryOffset(out.dataId));
+    compute(outs.map(({dataId}) => backend.getMemoryOffset(dataId)));
   } catch (error) {
-    if (error instanceof PoolFailure) {
-      backend.abandonData(out.dataId);
-      return makeOutput(backend, shape, compute, dtype);
+    const lost = error instanceof PoolFailure;
+    for (const {dataId} of outs) {
+      if (lost) backend.abandonData(dataId);
+      else backend.disposeData(dataId);
     }
-    backend.disposeData(out.dataId);
+    if (lost) return makeOutputs(backend, shape, types, compute);
     throw error;
   }
-  return out;
+  return outs;
 }

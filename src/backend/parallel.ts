@@ -2,6 +2,9 @@ import type {Job} from '../../kernels/task';
 import {unitItems} from '../plan';
 import type {BlockSparseBackend} from './blockSparseBackend';
 
+/** What it takes to copy a float, in nanoseconds. */
+export const COPY_NS = 0.4;
+
 /** A kernel's work as many alike items: rows, images, spans of floats. */
 export interface ItemTask {
   readonly job: Job;

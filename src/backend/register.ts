@@ -4,7 +4,6 @@ import {
   env,
   findBackendFactory,
   getKernelsForBackend,
-  type KernelConfig,
   registerBackend,
   registerKernel,
   unregisterKernel,
@@ -13,28 +12,7 @@ import {
 import {chooseVariant, type EmscriptenHeap, instantiateKernels, TfjsHeap} from '../runtime';
 import {BlockSparseBackend} from './blockSparseBackend';
 import {onConfigure, options} from './config';
-import {addConfig} from './kernels/add';
-import {addNConfig} from './kernels/addN';
-import {batchMatMulConfig} from './kernels/batchMatMul';
-import {conv2DConfig} from './kernels/conv2d';
-import {depthToSpaceConfig} from './kernels/depthToSpace';
-import {depthwiseConv2dConfig} from './kernels/depthwiseConv2d';
-import {equalConfig} from './kernels/equal';
-import {fusedConv2DConfig} from './kernels/fusedConv2d';
-import {fusedDepthwiseConv2DConfig} from './kernels/fusedDepthwiseConv2d';
-import {fusedMatMulConfig} from './kernels/fusedMatMul';
-import {leakyReluConfig} from './kernels/leakyRelu';
-import {maximumConfig} from './kernels/maximum';
-import {meanConfig} from './kernels/mean';
-import {minimumConfig} from './kernels/minimum';
-import {multiplyConfig} from './kernels/multiply';
-import {padV2Config} from './kernels/padV2';
-import {preluConfig} from './kernels/prelu';
-import {realDivConfig} from './kernels/realDiv';
-import {reluConfig} from './kernels/relu';
-import {relu6Config} from './kernels/relu6';
-import {sigmoidConfig} from './kernels/sigmoid';
-import {subConfig} from './kernels/sub';
+import {kernelConfigs} from './kernels';
 import {startStockBackend, threadsSetInTfjs} from './stockBackend';
 import {sharingObstacle, Threads} from './threads';
 
@@ -43,31 +21,6 @@ export const BACKEND_NAME = 'blocksparse-1xn';
 
 /** Below every stock backend (cpu has 1, wasm 2): importing this package never changes a page's default. */
 const PRIORITY = 0;
-
-const kernels: readonly KernelConfig[] = [
-  addConfig,
-  addNConfig,
-  batchMatMulConfig,
-  conv2DConfig,
-  depthToSpaceConfig,
-  depthwiseConv2dConfig,
-  equalConfig,
-  fusedConv2DConfig,
-  fusedDepthwiseConv2DConfig,
-  fusedMatMulConfig,
-  leakyReluConfig,
-  maximumConfig,
-  meanConfig,
-  minimumConfig,
-  multiplyConfig,
-  padV2Config,
-  preluConfig,
-  realDivConfig,
-  relu6Config,
-  reluConfig,
-  sigmoidConfig,
-  subConfig,
-];
 
 let active: BlockSparseBackend | null = null;
 
@@ -87,7 +40,7 @@ export function registerBlockSparseBackend(): void {
   // Kernels outlive a backend that was removed; tfjs warns of each that is registered twice.
   for (const {kernelName} of getKernelsForBackend(BACKEND_NAME)) unregisterKernel(kernelName, BACKEND_NAME);
   copyRegisteredKernels('wasm', BACKEND_NAME);
-  for (const kernel of kernels) {
+  for (const kernel of kernelConfigs) {
     unregisterKernel(kernel.kernelName, BACKEND_NAME);
     registerKernel(kernel);
   }

@@ -13,7 +13,7 @@ type KernelArgs = Parameters<KernelConfig['kernelFunc']>[0];
  */
 export function ourKernel<Inputs, Attrs>(
   kernelName: string,
-  run: (backend: BlockSparseBackend, inputs: Inputs, attrs: Attrs) => TensorInfo | null,
+  run: (backend: BlockSparseBackend, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[] | null,
 ): KernelConfig {
   return {
     kernelName,
@@ -32,11 +32,11 @@ export function ourKernel<Inputs, Attrs>(
 
 /** Replaces a kernel's intermediate result by what a stock unary kernel makes of it. */
 export function replaceByStockUnary(kernelName: string, x: TensorInfo, backend: BlockSparseBackend): TensorInfo {
-  const result = runStock(kernelName, {inputs: {x}, attrs: {}, backend});
+  const result = runStock(kernelName, {inputs: {x}, attrs: {}, backend}) as TensorInfo;
   backend.disposeData(x.dataId);
   return result;
 }
 
-function runStock(kernelName: string, args: KernelArgs): TensorInfo {
-  return getKernel(kernelName, 'wasm').kernelFunc(args) as TensorInfo;
+function runStock(kernelName: string, args: KernelArgs): TensorInfo | TensorInfo[] {
+  return getKernel(kernelName, 'wasm').kernelFunc(args);
 }

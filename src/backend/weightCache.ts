@@ -9,6 +9,8 @@ export interface WeightSource {
   readonly shape: FilterShape;
   /** The tensor holds the transposed matrix `[outChannels, K]` (MatMul's transposeB). */
   readonly transposed: boolean;
+  /** What stock would run in place of a path of ours is not the convolution that the cost model knows, but far slower. */
+  readonly stockIsSlow: boolean;
   /** Its values `[kh, kw, inChannels, outChannels]`, as a view that the next allocation kills. */
   read(): Float32Array;
 }
@@ -27,6 +29,7 @@ interface CachedLayer {
     readonly wanted: LayerPath | 'auto';
     readonly skipZeros: boolean;
     readonly threads: number;
+    readonly stockIsSlow: boolean;
     readonly layer: ResolvedLayer | null;
   };
 }
@@ -73,25 +76,28 @@ export class WeightCache {
   resolve(source: WeightSource, outputPixels: number, threads: number): ResolvedLayer | null {
     const layer = this.layer(source);
     const {path: wanted, skipZeros} = options();
+    const {stockIsSlow} = source;
     const {last} = layer;
     if (
       last?.outputPixels === outputPixels &&
       last.threads === threads &&
       last.wanted === wanted &&
-      last.skipZeros === skipZeros
+      last.skipZeros === skipZeros &&
+      last.stockIsSlow === stockIsSlow
     ) {
       return last.layer;
     }
     const {statistics} = layer;
     const geometry = {filter: source.shape, outputPixels};
-    const path = wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros).path : wanted;
+    const path =
+      wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros, !stockIsSlow).path : wanted;
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
       const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
       const cut = cutLayer(geometry, path, entries, this.variant, threads);
       resolved = {weights: this.form(source, layer, path), cut};
     }
-    layer.last = {outputPixels, wanted, skipZeros, threads, layer: resolved};
+    layer.last = {outputPixels, wanted, skipZeros, threads, stockIsSlow, layer: resolved};
     return resolved;
   }
 

@@ -142,12 +142,14 @@ function clearGain({filter, outputPixels}: LayerGeometry): number {
  *
  * @param statistics of the layer as a matrix: `layerStatistics`.
  * @param skipZeros false leaves out the paths that skip zero blocks.
+ * @param withStock false leaves out stock's kernel.
  */
 export function choosePath(
   layer: LayerGeometry,
   statistics: BlockStatistics,
   variant: Variant,
   skipZeros = true,
+  withStock = true,
 ): PathChoice {
   const ours: LayerPath[] = [{kind: 'dense'}];
   if (skipZeros) ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
@@ -157,8 +159,9 @@ export function choosePath(
     return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels)])};
   });
   const [stock, ...others] = candidates;
+  if (!withStock) candidates.shift();
   const best = others.reduce((a, b) => (b.expectedMs < a.expectedMs ? b : a));
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
-  const chosen = best.expectedMs < clearGain(layer) * stock.expectedMs ? best : stock;
+  const chosen = withStock && best.expectedMs >= clearGain(layer) * stock.expectedMs ? stock : best;
   return {...chosen, candidates};
 }

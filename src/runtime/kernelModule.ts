@@ -14,28 +14,6 @@ export interface KernelModule {
   isDone(control: number, spins: number): number;
   /** Sleeps until they are, at most so long; 1 if they are. Traps where waiting is forbidden. */
   waitUntilDone(control: number, milliseconds: number): number;
-  /** The mean over pixels: input [batch, pixels, channels], output [batch, channels]. */
-  meanPixels(input: number, output: number, batch: number, pixels: number, channels: number): void;
-  /** Pads a tensor of rank 4 with a value: its shape, then the padding before and after along each axis. */
-  pad4d(
-    input: number,
-    output: number,
-    ...shapePaddingsAndValue: [
-      ...shape: [number, number, number, number],
-      ...paddings: [number, number, number, number, number, number, number, number],
-      value: number,
-    ]
-  ): void;
-  /** Blocks of channels to neighbouring pixels: input [batch, height, width, block, block, depth]. */
-  depthToSpace(
-    input: number,
-    output: number,
-    batch: number,
-    height: number,
-    width: number,
-    depth: number,
-    block: number,
-  ): void;
 }
 
 /** The embedded kernels, compiled for a memory: workers instantiate the same module. */

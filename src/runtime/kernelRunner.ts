@@ -1,4 +1,5 @@
-import {Job, Task} from '../../kernels/task';
+import {Task} from '../../kernels/convTask';
+import {Job} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import type {KernelModule} from './kernelModule';

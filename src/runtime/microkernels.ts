@@ -1,4 +1,4 @@
-import {Kernel} from '../../kernels/task';
+import {Kernel} from '../../kernels/convTask';
 import type {KernelVariant} from './features';
 
 /** How weights lie in the heap, which decides the kernels that can walk them. */

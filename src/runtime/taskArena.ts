@@ -1,4 +1,5 @@
-import {Header, Task} from '../../kernels/task';
+import {Task} from '../../kernels/convTask';
+import {Header} from '../../kernels/task';
 import type {TfjsHeap} from './heap';
 
 /**

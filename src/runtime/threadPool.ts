@@ -1,4 +1,5 @@
-import {Control, type Job} from '../../kernels/task';
+import {Control} from '../../kernels/control';
+import {type Job} from '../../kernels/task';
 import type {TfjsHeap} from './heap';
 import type {CompiledKernels} from './kernelModule';
 import {mayBlock, startWorker, type StartedWorker, type WorkerFactory} from './workerHost';

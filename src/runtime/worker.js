@@ -39,6 +39,6 @@
     };
     const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
     if (threads) listen(threads);
-    else import('node:worker_threads').then(listen);
+    else import(['node', 'worker_threads'].join(':')).then(listen); // in a way that no bundler follows
   }
 })();

@@ -75,6 +75,16 @@ describe('choosePath', () => {
     );
   });
 
+  it("leaves out stock's kernel where it is told to", () => {
+    const geometry = layer(400, 1, 1);
+    const {filter} = geometry;
+    const statistics = layerStatistics(blockSparseFloats(400, 1, 1, 1, randomNumbers(1)), filter);
+    expect(choosePath(geometry, statistics, 'relaxed').path).toEqual({kind: 'stock'});
+    const {path, candidates} = choosePath(geometry, statistics, 'relaxed', true, false);
+    expect(path).toEqual(candidates[0].path);
+    expect(candidates.map((candidate) => candidate.path.kind)).not.toContain('stock');
+  });
+
   it('leaves out what skips zeros where zeros must meet their inputs', () => {
     const geometry = layer(384, 64, 196);
     const {filter} = geometry;

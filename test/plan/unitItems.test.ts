@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import {cutDepthwise, makespan, unitItems} from '../../src/plan';
+import {cutDepthwise, unitItems} from '../../src/plan';
 import {THREAD_COST} from '../../src/plan/costConstants';
 
 const LONG = 10 * THREAD_COST.smallestUnit;
@@ -33,7 +33,7 @@ describe('unitItems', () => {
           if (items * nanoseconds < THREAD_COST.breakEven) return expect(unit).toBe(items);
           const span = (size: number) => {
             const each = size * nanoseconds + more + THREAD_COST.claim;
-            return makespan(new Array<number>(Math.ceil(items / size)).fill(each), threads);
+            return Math.ceil(Math.ceil(items / size) / threads) * each;
           };
           const even = Math.ceil(items / threads);
           expect(unit).toBeGreaterThanOrEqual(1);

@@ -1,7 +1,12 @@
 import {Mean, type MeanAttrs, type TensorInfo, util} from '@tensorflow/tfjs-core';
+import {Job} from '../../../kernels/task';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {makeOutput} from '../output';
+import {COPY_NS, runItems} from '../parallel';
 import {ourKernel} from '../stockKernel';
+
+/** Channels of an item: kernels/spatial.ts. */
+const GROUP = 16;
 
 /**
  * Mean over the pixels of NHWC images (axes 1 and 2), where stock transposes the whole tensor first.
@@ -14,7 +19,12 @@ function meanPixels(backend: BlockSparseBackend, {x}: {x: TensorInfo}, {axis, ke
   if (axes.length !== 2 || axes[0] !== 1 || axes[1] !== 2) return null;
   const [batch, height, width, channels] = x.shape;
   return makeOutput(backend, keepDims ? [batch, 1, 1, channels] : [batch, channels], (output) =>
-    backend.kernels.meanPixels(backend.getMemoryOffset(x.dataId), output, batch, height * width, channels),
+    runItems(backend, {
+      job: Job.meanPixels,
+      words: [backend.getMemoryOffset(x.dataId), output, height * width, channels],
+      items: batch * Math.ceil(channels / GROUP),
+      nanosecondsAnItem: COPY_NS * height * width * Math.min(channels, GROUP),
+    }),
   );
 }
 

@@ -1,0 +1,78 @@
+// Compiled by AssemblyScript and by TypeScript, like task.ts.
+
+/** The record of a convolution, depthwise convolution or MatMul. */
+export enum Task {
+  items,
+  unitItems,
+  scratch,
+  scratchBytes,
+  /** Input, NHWC float32. */
+  input,
+  /** Output, NHWC float32. */
+  output,
+  /** Packed values: for every kept entry N filters, N innermost, in block-row order. */
+  values,
+  /** For every kept entry its byte offset in a panel or pixel row. Unused by dense kernels. */
+  offsets,
+  /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
+  rowStart,
+  /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */
+  bias,
+  /** Which microkernel runs: see `Kernel`. */
+  kernel,
+  /** N: output channels a block. */
+  n,
+  /** K = kh * kw * inChannels: the length of a pixel's im2col row. */
+  k,
+  outChannels,
+  /** Output pixels over the whole batch. */
+  pixels,
+  /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
+  macroTile,
+  /** Output channels of an item; all of them, or a multiple of 16 and of N. */
+  groupChannels,
+  /** Depthwise: bias and weights as `packTaps` gathers them. */
+  taps,
+  /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */
+  zeros,
+  /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
+  direct,
+  inHeight,
+  inWidth,
+  inChannels,
+  outHeight,
+  outWidth,
+  kernelHeight,
+  kernelWidth,
+  strideHeight,
+  strideWidth,
+  dilationHeight,
+  dilationWidth,
+  padTop,
+  padLeft,
+  /** Clamp of the epilogue; -Infinity and Infinity where there is none. */
+  minBits,
+  maxBits,
+  /** Floats of negative slope: 0 for none, 1 for one slope, outChannels for one a channel. */
+  slopeCount,
+  /** Pointer to the slopes (prelu, leakyrelu). */
+  slopes,
+  /** Number of words. */
+  words,
+}
+
+/**
+ * The microkernels by number. A name is a specification: type, gemm (dense) or spmm (sparse), 1xN block, p = pixels of a
+ * tile. Those of 1x8 read pixel rows and serve N = 16 and 32 too; the others read panels.
+ */
+export enum Kernel {
+  f32_gemm_1x8_p1,
+  f32_gemm_1x8_p4,
+  f32_gemm_1x8_p6,
+  f32_spmm_1x8_p1,
+  f32_spmm_1x8_p4,
+  f32_spmm_1x8_p6,
+  f32_spmm_1x4_p8,
+  f32_spmm_1x2_p16,
+  f32_spmm_1x1_p32,
+}

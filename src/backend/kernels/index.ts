@@ -1,0 +1,65 @@
+import type {KernelConfig} from '@tensorflow/tfjs-core';
+import {addConfig} from './add';
+import {addNConfig} from './addN';
+import {avgPoolConfig} from './avgPool';
+import {batchMatMulConfig} from './batchMatMul';
+import {concatConfig} from './concat';
+import {conv2DConfig} from './conv2d';
+import {conv2DBackpropInputConfig} from './conv2DBackpropInput';
+import {depthToSpaceConfig} from './depthToSpace';
+import {depthwiseConv2dConfig} from './depthwiseConv2d';
+import {equalConfig} from './equal';
+import {fusedConv2DConfig} from './fusedConv2d';
+import {fusedDepthwiseConv2DConfig} from './fusedDepthwiseConv2d';
+import {fusedMatMulConfig} from './fusedMatMul';
+import {leakyReluConfig} from './leakyRelu';
+import {maximumConfig} from './maximum';
+import {maxPoolConfig} from './maxPool';
+import {meanConfig} from './mean';
+import {minimumConfig} from './minimum';
+import {multiplyConfig} from './multiply';
+import {padV2Config} from './padV2';
+import {preluConfig} from './prelu';
+import {realDivConfig} from './realDiv';
+import {reluConfig} from './relu';
+import {relu6Config} from './relu6';
+import {resizeBilinearConfig} from './resizeBilinear';
+import {resizeNearestNeighborConfig} from './resizeNearestNeighbor';
+import {sigmoidConfig} from './sigmoid';
+import {sliceConfig} from './slice';
+import {subConfig} from './sub';
+import {topKConfig} from './topK';
+
+/** Our kernels, each in the place of a stock one of the same name. */
+export const kernelConfigs: readonly KernelConfig[] = [
+  addConfig,
+  addNConfig,
+  avgPoolConfig,
+  batchMatMulConfig,
+  concatConfig,
+  conv2DConfig,
+  conv2DBackpropInputConfig,
+  depthToSpaceConfig,
+  depthwiseConv2dConfig,
+  equalConfig,
+  fusedConv2DConfig,
+  fusedDepthwiseConv2DConfig,
+  fusedMatMulConfig,
+  leakyReluConfig,
+  maximumConfig,
+  maxPoolConfig,
+  meanConfig,
+  minimumConfig,
+  multiplyConfig,
+  padV2Config,
+  preluConfig,
+  realDivConfig,
+  reluConfig,
+  relu6Config,
+  resizeBilinearConfig,
+  resizeNearestNeighborConfig,
+  sigmoidConfig,
+  sliceConfig,
+  subConfig,
+  topKConfig,
+];

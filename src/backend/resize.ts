@@ -1,0 +1,36 @@
+import type {ResizeBilinearAttrs, TensorInfo} from '@tensorflow/tfjs-core';
+import {Job} from '../../kernels/task';
+import type {BlockSparseBackend} from './blockSparseBackend';
+import {makeOutput} from './output';
+import {runItems} from './parallel';
+
+/** Nanoseconds of an output pixel, beside those of its channels. */
+const PIXEL_NS = 4;
+const CHANNEL_NS = {[Job.resizeBilinear]: 0.6, [Job.resizeNearest]: 0.4};
+
+/**
+ * Images [batch, height, width, channels] to another size on our kernels.
+ *
+ * @returns null for other types than float32 and for empty tensors: stock's kernel has to run.
+ */
+export function resizeImages(
+  backend: BlockSparseBackend,
+  images: TensorInfo,
+  {size, alignCorners, halfPixelCenters}: ResizeBilinearAttrs,
+  job: Job.resizeBilinear | Job.resizeNearest,
+): TensorInfo | null {
+  const [batch, inHeight, inWidth, channels] = images.shape;
+  const [outHeight, outWidth] = size;
+  if (images.dtype !== 'float32' || batch * inHeight * inWidth * channels * outHeight * outWidth === 0) return null;
+  return makeOutput(backend, [batch, outHeight, outWidth, channels], (output) =>
+    runItems(backend, {
+      job,
+      words: [
+        ...[backend.getMemoryOffset(images.dataId), output, inHeight, inWidth, channels, outHeight, outWidth],
+        ...[Number(alignCorners), Number(halfPixelCenters)],
+      ],
+      items: batch * outHeight,
+      nanosecondsAnItem: outWidth * (PIXEL_NS + CHANNEL_NS[job] * channels),
+    }),
+  );
+}
