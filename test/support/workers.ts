@@ -3,7 +3,7 @@ import {once} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {Worker} from 'node:worker_threads';
-import {Control} from '../../kernels/task';
+import {Control} from '../../kernels/control';
 
 /** What dist/worker.js is a copy of. */
 export const WORKER_SOURCE = readFileSync(resolve(__dirname, '../../src/runtime/worker.js'), 'utf8');
