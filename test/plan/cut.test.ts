@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import {BLOCK_SIZES} from '../../src/packed';
-import {cutLayer, makespan, unitItems, type LayerGeometry, type LayerPath, type Variant} from '../../src/plan';
+import {cutLayer, makespan, type LayerGeometry, type LayerPath, type Variant} from '../../src/plan';
 import {THREAD_COST} from '../../src/plan/costConstants';
 import {KERNEL_TILES, microkernel, type WeightLayout} from '../../src/runtime/microkernels';
 
@@ -174,47 +174,5 @@ describe('makespan', () => {
       expect(makespan(pieces, threads)).toBeGreaterThanOrEqual(2000 / threads);
       expect(makespan(pieces, threads)).toBeLessThanOrEqual(2000 / threads + 2);
     }
-  });
-});
-
-describe('unitItems', () => {
-  const anyTask = [
-    fc.integer({min: 1, max: 100_000}),
-    fc.double({min: 0.01, max: 100_000, noNaN: true}),
-    fc.integer({min: 1, max: 64}),
-  ] as const;
-
-  it('is a whole number of items and never more than there are', () => {
-    fc.assert(
-      fc.property(...anyTask, (items, nanoseconds, threads) => {
-        const unit = unitItems(items, nanoseconds, threads);
-        expect(Number.isInteger(unit)).toBe(true);
-        expect(unit).toBeGreaterThanOrEqual(1);
-        expect(unit).toBeLessThanOrEqual(items);
-      }),
-      {numRuns: 1000},
-    );
-  });
-
-  it('is all items on one thread and for tasks below the break-even', () => {
-    fc.assert(
-      fc.property(...anyTask, (items, nanoseconds, threads) => {
-        expect(unitItems(items, nanoseconds, 1)).toBe(items);
-        const short = (THREAD_COST.breakEven * 0.99) / items;
-        expect(unitItems(items, Math.min(short, nanoseconds), threads)).toBe(items);
-      }),
-    );
-    expect(unitItems(0, 1000, 4)).toBe(1); // a unit of an empty task still is a number to divide by
-  });
-
-  it('spreads a long task over the threads in few units', () => {
-    fc.assert(
-      fc.property(fc.integer({min: 64, max: 100_000}), fc.integer({min: 2, max: 64}), (items, threads) => {
-        const units = Math.ceil(items / unitItems(items, 1e5, threads));
-        expect(units).toBeGreaterThan(threads / 2); // 65 items on 64 threads: two at a time are as fast
-        expect(units).toBeLessThanOrEqual(8 * threads);
-      }),
-      {numRuns: 1000},
-    );
   });
 });
