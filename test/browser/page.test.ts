@@ -1,7 +1,8 @@
 import {execFile} from 'node:child_process';
 import path from 'node:path';
 import {promisify} from 'node:util';
-import {callBenchmarkModule, ROOT} from '../bench/benchmarkModule';
+import {ROOT} from '../bench/benchmarkModule';
+import {describeInChromium} from '../support/chromium';
 
 interface PageResult {
   readonly defaultBackend: string;
@@ -14,27 +15,13 @@ interface PageResult {
   readonly problems: readonly string[];
 }
 
-/** Why these tests cannot run here, or null. On a CI machine a missing browser is a failure, not a reason to skip. */
-function reasonToSkip(): string | null {
-  try {
-    callBenchmarkModule<string>('chromium.mjs', 'findChromium');
-    return null;
-  } catch (error) {
-    if (process.env.CI) throw error;
-    return (error as Error).message;
-  }
-}
-
-const reason = reasonToSkip();
-if (reason !== null) console.warn(`Browser tests are skipped: ${reason}`);
-
 async function compareInChromium(kind: 'esm' | 'umd', isolation: 'plain' | 'isolated'): Promise<PageResult> {
   const script = path.join(ROOT, 'test/browser/compareInChromium.mjs');
   const {stdout} = await promisify(execFile)(process.execPath, [script, kind, isolation]);
   return JSON.parse(stdout) as PageResult;
 }
 
-(reason === null ? describe : describe.skip)('the built bundle, in a page of Chromium,', () => {
+describeInChromium()('the built bundle, in a page of Chromium,', () => {
   test.each([
     ['imported as an ES module', 'esm', 'plain'],
     ['loaded by script tags beside those of tfjs', 'umd', 'plain'],

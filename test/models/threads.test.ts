@@ -1,0 +1,62 @@
+import os from 'node:os';
+import {loadGraphModel} from '@tensorflow/tfjs-converter';
+import * as tf from '@tensorflow/tfjs-core';
+import {backendInfo, configure} from '../../src';
+import {ThreadPool} from '../../src/runtime';
+import {VARIANTS} from '../support/backends';
+import {sameBits, startOnThreads, stopBackend} from '../support/network';
+import {
+  compute,
+  inputsFor,
+  isDynamic,
+  modelName,
+  npmGraphModels,
+  readModel,
+  sharedGraphModels,
+} from '../support/realModels';
+import {until} from '../support/workers';
+
+const models = [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path] as const);
+
+async function setThreads(threads: number): Promise<void> {
+  configure({threads});
+  await until(() => backendInfo().threads === threads, `${threads} threads run`);
+}
+
+describe.each(VARIANTS)('every real graph model, on the kernels of %s,', (variant) => {
+  beforeAll(async () => {
+    // So many threads are awake at once then.
+    jest.spyOn(os, 'availableParallelism').mockReturnValue(8);
+    await startOnThreads(8, {variant});
+  });
+  afterAll(async () => {
+    jest.restoreAllMocks();
+    await stopBackend();
+  });
+
+  it.each(models)('%s gives the same bits on 1, 2, 3, 4 and 8 threads', async (_name, path) => {
+    const artifacts = readModel(path);
+    const dynamic = isDynamic(artifacts);
+    const model = await loadGraphModel(tf.io.fromMemory(artifacts));
+    const inputs = inputsFor(model);
+    const run = async () => {
+      const results = await compute(model, inputs, dynamic);
+      const outputs = results.map((tensor) => Float32Array.from(tensor.dataSync()));
+      tf.dispose(results);
+      return outputs;
+    };
+    const parallelTasks = jest.spyOn(ThreadPool.prototype, 'run');
+    await setThreads(1);
+    const expected = await run();
+    expect(parallelTasks).not.toHaveBeenCalled();
+    for (const threads of [2, 3, 4, 8]) {
+      await setThreads(threads);
+      const outputs = await run();
+      expect(outputs.map((output, i) => sameBits(output, expected[i]))).toEqual(expected.map(() => true));
+    }
+    expect(parallelTasks).toHaveBeenCalled();
+    parallelTasks.mockRestore();
+    tf.dispose(inputs);
+    model.dispose();
+  });
+});
