@@ -67,15 +67,17 @@ export function waitUntilDone(control: usize, milliseconds: i32): bool {
  */
 export function work(control: usize, thread: i32): void {
   atomic.add<i32>(control, 1, Control.started);
-  while (!atomic.load<i32>(control, Control.stop)) {
+  while (true) {
     const limit = atomic.load<i32>(control, Control.threads);
+    const epoch = atomic.load<i32>(control, Control.epoch);
+    // Both words change after `stop` is set: nobody sleeps on what they have become.
+    if (atomic.load<i32>(control, Control.stop)) return;
     if (thread >= limit) {
       atomic.add<i32>(control, 1, Control.parked);
       atomic.wait<i32>(control + Control.threads, limit, -1);
       atomic.sub<i32>(control, 1, Control.parked);
       continue;
     }
-    const epoch = atomic.load<i32>(control, Control.epoch);
     takeUnits(control, thread);
     let spins = load<i32>(control, Control.spins);
     while (spins > 0 && atomic.load<i32>(control, Control.epoch) == epoch) spins--;

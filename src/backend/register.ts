@@ -23,6 +23,8 @@ export const BACKEND_NAME = 'blocksparse-1xn';
 const PRIORITY = 0;
 
 let active: BlockSparseBackend | null = null;
+/** How often a backend has been started. */
+let starts = 0;
 
 /** The backend that tfjs last started, or null before the first `tf.setBackend` and after `tf.removeBackend`. */
 export function activeBackend(): BlockSparseBackend | null {
@@ -44,7 +46,20 @@ export function registerBlockSparseBackend(): void {
     unregisterKernel(kernel.kernelName, BACKEND_NAME);
     registerKernel(kernel);
   }
-  registerBackend(BACKEND_NAME, createBackend, PRIORITY);
+  const factory = async () => {
+    const start = ++starts;
+    const {threads} = options();
+    const backend = await createBackend();
+    // tfjs forgets a backend that was removed, or started once more, while it started.
+    if (start !== starts || findBackendFactory(BACKEND_NAME) !== factory) {
+      backend.dispose();
+      return backend;
+    }
+    active = backend;
+    if (options().threads !== threads) await backend.threads.update(); // nobody was there to hear of it
+    return backend;
+  };
+  registerBackend(BACKEND_NAME, factory, PRIORITY);
   onConfigure(({threads, workerFactory}) => {
     if (threads !== undefined || workerFactory !== undefined) void activeBackend()?.threads.update();
   });
@@ -62,8 +77,7 @@ async function createBackend(): Promise<BlockSparseBackend> {
   const kernels = await instantiateKernels(variant, heap.memory);
   const threads = await Threads.start(heap, kernels, threadsSetInTfjs(wasm));
   wasm.tfjs.getThreadsCount = () => threads.count; // what tfjs's getThreadsCount tells the user
-  active = new BlockSparseBackend(wasm, heap, kernels.exports, variant, reason, threads);
-  return active;
+  return new BlockSparseBackend(wasm, heap, kernels.exports, variant, reason, threads);
 }
 
 function checkVersions(): void {

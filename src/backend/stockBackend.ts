@@ -15,7 +15,16 @@ const TFJS_EXPORT = 'init_with_threads_count';
  * @param shared false leaves the memory as it is
  * @throws Error if the 'wasm' backend is not registered, or what it throws where its binary is not found
  */
-export async function startStockBackend(shared: boolean): Promise<BackendWasm> {
+export function startStockBackend(shared: boolean): Promise<BackendWasm> {
+  // One at a time: each puts back what it found.
+  const started = lastStart.then(() => start(shared));
+  lastStart = started.catch(() => undefined);
+  return started;
+}
+
+let lastStart: Promise<unknown> = Promise.resolve();
+
+async function start(shared: boolean): Promise<BackendWasm> {
   const factory = findBackendFactory('wasm');
   if (!factory)
     throw new Error(

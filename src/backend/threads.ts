@@ -42,10 +42,8 @@ export class Threads {
         factory: () => options().workerFactory,
         onTrouble: (trouble) => threads.hear(trouble),
       });
-      await threads.pool.setThreads(threads.choice.threads);
-    } else if (threads.choice.threads > 1) {
-      warnOnce(`runs on one thread: ${obstacle}`);
     }
+    await threads.update();
     return threads;
   }
 
@@ -66,7 +64,9 @@ export class Threads {
   /** Follows a change of the options. Resolves when new threads have started. */
   async update(): Promise<void> {
     this.choice = chooseThreads(this.setInTfjs);
-    await this.pool?.setThreads(this.choice.threads);
+    const {threads} = this.choice;
+    if (this.obstacle !== null && threads > 1) warnOnce(`runs on one thread: ${this.obstacle}`);
+    await this.pool?.setThreads(threads);
   }
 
   dispose(): void {

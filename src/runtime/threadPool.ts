@@ -41,7 +41,9 @@ const CALIBRATION_SPINS = 200_000;
 export class ThreadPool {
   private workers: StartedWorker[] = [];
   private control: number;
-  private alive = 0;
+  /** Workers that are starting, and when they will have. */
+  private startingCount = 0;
+  private starting: Promise<unknown> = Promise.resolve();
   private wanted = 1;
   private disposed = false;
   private readonly nanosecondsASpin: number;
@@ -57,7 +59,7 @@ export class ThreadPool {
 
   /** Threads that take part in a task, the calling one included. */
   get threads(): number {
-    return Math.min(this.wanted, 1 + this.alive);
+    return Math.min(this.wanted, this.slots);
   }
 
   /** Threads that may hold working memory: their numbers are less than this. */
@@ -72,20 +74,9 @@ export class ThreadPool {
   async setThreads(threads: number): Promise<void> {
     this.wanted = threads;
     this.limitThreads();
-    const missing = threads - 1 - this.alive;
-    if (missing <= 0) return;
-    const {kernels, heap, factory, onTrouble} = this.parts;
-    const starting = Array.from({length: missing}, () => startWorker(factory(), kernels.module, heap.memory));
-    const results = await Promise.allSettled(starting);
-    for (const result of results) if (result.status === 'fulfilled') this.admit(result.value);
-    if (this.disposed) return;
-    this.limitThreads();
-    const failures = results.filter((result) => result.status === 'rejected');
-    if (failures.length) {
-      const reason: unknown = failures[0].reason;
-      const words = reason instanceof Error ? reason.message : String(reason);
-      onTrouble(`${failures.length} of ${missing} worker threads did not start (${words})`);
-    }
+    const missing = threads - 1 - this.workers.length - this.startingCount;
+    if (missing > 0) this.starting = Promise.all([this.starting, this.startWorkers(missing)]);
+    await this.starting;
     await this.untilEntered();
   }
 
@@ -107,6 +98,24 @@ export class ThreadPool {
     if (this.disposed) return;
     this.disposed = true;
     this.stop();
+  }
+
+  /** Starts so many workers and says so where some do not. Never rejects. */
+  private async startWorkers(count: number): Promise<void> {
+    const {kernels, heap, factory, onTrouble} = this.parts;
+    this.startingCount += count;
+    const starting = Array.from({length: count}, () => startWorker(factory(), kernels.module, heap.memory));
+    const results = await Promise.allSettled(starting);
+    this.startingCount -= count;
+    for (const result of results) if (result.status === 'fulfilled') this.admit(result.value);
+    if (this.disposed) return;
+    this.limitThreads();
+    const failures = results.filter((result) => result.status === 'rejected');
+    if (failures.length) {
+      const reason: unknown = failures[0].reason;
+      const words = reason instanceof Error ? reason.message : String(reason);
+      onTrouble(`${failures.length} of ${count} worker threads did not start (${words})`);
+    }
   }
 
   private waitForWorkers(units: number): void {
@@ -135,23 +144,33 @@ export class ThreadPool {
   private fail(reason: string): never {
     this.stop();
     // A worker that is slow rather than dead goes on counting in the old block.
-    this.control = this.newControl();
-    this.setWorkerSpins();
+    this.renewControl();
     this.parts.onTrouble(reason);
     throw new PoolFailure(reason);
   }
 
-  /** Tells all workers to end. Their control block is never freed: they read it until they are gone. */
+  /** Tells all workers to end. */
   private stop(): void {
     this.wanted = 1;
-    this.alive = 0;
-    const {words} = this;
-    Atomics.store(words, this.word(Control.stop), 1);
-    Atomics.add(words, this.word(Control.epoch), 1);
-    Atomics.notify(words, this.word(Control.epoch));
-    Atomics.notify(words, this.word(Control.threads));
+    this.releaseWorkers();
     for (const worker of this.workers) worker.terminate();
     this.workers = [];
+  }
+
+  /** Lets all workers return from the kernels. Their control block is never freed: they read it until they do. */
+  private releaseWorkers(): void {
+    const {words} = this;
+    Atomics.store(words, this.word(Control.stop), 1);
+    for (const word of [this.word(Control.epoch), this.word(Control.threads)]) {
+      Atomics.add(words, word, 1); // who is about to sleep on it does not
+      Atomics.notify(words, word);
+    }
+  }
+
+  private renewControl(): void {
+    this.control = this.newControl();
+    this.setWorkerSpins();
+    this.limitThreads();
   }
 
   private admit(worker: StartedWorker): void {
@@ -160,14 +179,26 @@ export class ThreadPool {
       return;
     }
     this.workers.push(worker);
-    this.alive++;
     worker.onDeath = (reason) => {
-      this.alive--;
+      this.goOnWithout(worker);
       this.parts.onTrouble(`a worker thread ended (${reason})`);
     };
+    this.setToWork(worker, this.workers.length);
+  }
+
+  /** A dead worker may be counted as awake or asleep: the others move to a new control block and close ranks. */
+  private goOnWithout(dead: StartedWorker): void {
+    dead.terminate();
+    this.releaseWorkers();
+    this.workers = this.workers.filter((worker) => worker !== dead);
+    this.renewControl();
+    this.workers.forEach((worker, i) => this.setToWork(worker, i + 1));
+  }
+
+  private setToWork(worker: StartedWorker, thread: number): void {
     worker.work({
       control: this.control,
-      thread: this.workers.length,
+      thread,
       failed: this.control + Control.failed,
       done: this.control + Control.done,
     });
@@ -185,7 +216,7 @@ export class ThreadPool {
     const begin = performance.now();
     while (
       !this.disposed &&
-      Atomics.load(this.words, this.word(Control.started)) < this.alive &&
+      Atomics.load(this.words, this.word(Control.started)) < this.workers.length &&
       performance.now() < begin + ENTRY_MILLISECONDS
     ) {
       await new Promise((resolve) => setTimeout(resolve, 1));
