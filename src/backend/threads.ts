@@ -73,11 +73,16 @@ export class Threads {
     this.pool?.dispose();
   }
 
+  /** The first trouble is told in the console; `reasons` has the last ones. */
   private hear(trouble: string): void {
-    this.troubles.push(`${trouble}: ${this.count} left`);
-    warnOnce(`${trouble}; ${this.count === 1 ? 'one thread is' : `${this.count} threads are`} left`);
+    const left = this.count === 1 ? 'one thread is left' : `${this.count} threads are left`;
+    if (!this.troubles.length) warnOnce(`${trouble}; ${left}`);
+    this.troubles.push(`${trouble}: ${left}`);
+    if (this.troubles.length > MOST_TROUBLES) this.troubles.shift();
   }
 }
+
+const MOST_TROUBLES = 4;
 
 const warned = new Set<string>();
 

@@ -45,6 +45,8 @@ export class ThreadPool {
   private startingCount = 0;
   private starting: Promise<unknown> = Promise.resolve();
   private wanted = 1;
+  /** The control block is left to workers that were given up. */
+  private controlIsSpent = false;
   private disposed = false;
   private readonly nanosecondsASpin: number;
   private readonly callerSpins: number;
@@ -72,6 +74,7 @@ export class ThreadPool {
    * started, which the promise waits for.
    */
   async setThreads(threads: number): Promise<void> {
+    if (this.controlIsSpent) this.renewControl();
     this.wanted = threads;
     this.limitThreads();
     const missing = threads - 1 - this.workers.length - this.startingCount;
@@ -123,7 +126,8 @@ export class ThreadPool {
     const sleeps = mayBlock();
     const {words} = this;
     let seen = -1;
-    let deadline = 0;
+    let silence = 0;
+    let before = performance.now();
     for (;;) {
       const done = sleeps
         ? kernels.waitUntilDone(this.control, NAP_MILLISECONDS)
@@ -132,10 +136,11 @@ export class ThreadPool {
       if (Atomics.load(words, this.word(Control.failed))) this.fail('a worker thread threw');
       const count = Atomics.load(words, this.word(Control.done));
       const now = performance.now();
-      if (count !== seen) {
-        seen = count;
-        deadline = now + PATIENCE_MILLISECONDS;
-      } else if (now > deadline) {
+      // A machine that slept, or a debugger that stopped, held up everybody: that counts as one nap.
+      silence = count === seen ? silence + Math.min(now - before, 2 * NAP_MILLISECONDS) : 0;
+      seen = count;
+      before = now;
+      if (silence > PATIENCE_MILLISECONDS) {
         this.fail(`a worker thread was silent for ${PATIENCE_MILLISECONDS / 1000} s, ${units - count} units undone`);
       }
     }
@@ -143,8 +148,9 @@ export class ThreadPool {
 
   private fail(reason: string): never {
     this.stop();
-    // A worker that is slow rather than dead goes on counting in the old block.
-    this.renewControl();
+    // A worker that is slow rather than dead goes on counting in the old block. A new one has to wait: there may be no
+    // memory for it, and this failure is what the caller must hear of.
+    this.controlIsSpent = true;
     this.parts.onTrouble(reason);
     throw new PoolFailure(reason);
   }
@@ -169,6 +175,7 @@ export class ThreadPool {
 
   private renewControl(): void {
     this.control = this.newControl();
+    this.controlIsSpent = false;
     this.setWorkerSpins();
     this.limitThreads();
   }
@@ -178,6 +185,7 @@ export class ThreadPool {
       worker.terminate();
       return;
     }
+    if (this.controlIsSpent) this.renewControl();
     this.workers.push(worker);
     worker.onDeath = (reason) => {
       this.goOnWithout(worker);
