@@ -14,7 +14,7 @@ const GROUP: i32 = 16;
 
 /**
  * Computes the items begin .. end - 1 of a convolution or MatMul. An item is a group of output channels of a macro tile of
- * output pixels, groups innermost.
+ * output pixels.
  *
  * @param task address of the task record (task.ts)
  * @param scratch the thread's working memory: im2col rows, panels and planes of a macro tile
@@ -28,15 +28,19 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
   const groupChannels = load<i32>(task, Task.groupChannels << 2);
   const slopeCount = load<i32>(task, Task.slopeCount << 2);
   const groups = (outChannels + groupChannels - 1) / groupChannels;
+  const allPixels = load<i32>(task, Task.pixels << 2);
+  const tiles = (allPixels + macroTile - 1) / macroTile;
+  const channelsOutermost = load<i32>(task, Task.channelsOutermost << 2);
   const tile = kernel == Kernel.f32_spmm_1x4_p8 ? 8 : kernel == Kernel.f32_spmm_1x2_p16 ? 16 : 32;
   const rowBytes = <usize>k << 2, outBytes = <usize>outChannels << 2;
   const panels = direct ? scratch : scratch + <usize>macroTile * rowBytes;
   let rows: usize = 0;
   let laidOut = -1;
   for (let item = begin; item < end; item++) {
-    const first = item / groups * macroTile;
-    const from = item % groups * groupChannels, to = min(from + groupChannels, outChannels);
-    const pixels = min(macroTile, load<i32>(task, Task.pixels << 2) - first);
+    const first = (channelsOutermost ? item % tiles : item / groups) * macroTile;
+    const from = (channelsOutermost ? item / tiles : item % groups) * groupChannels;
+    const to = min(from + groupChannels, outChannels);
+    const pixels = min(macroTile, allPixels - first);
     const out = <usize>load<i32>(task, Task.output << 2) + <usize>first * outBytes;
     if (first != laidOut) {
       laidOut = first;

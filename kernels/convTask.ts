@@ -31,6 +31,8 @@ export enum Task {
   macroTile,
   /** Output channels of an item; all of them, or a multiple of 16 and of N. */
   groupChannels,
+  /** 1 if items are counted with the groups of channels outermost, 0 if with the macro tiles. */
+  channelsOutermost,
   /** Depthwise: bias and weights as `packTaps` gathers them. */
   taps,
   /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */

@@ -79,6 +79,8 @@ export const THREAD_COST = {
   breakEven: 8000,
   /** Pieces of simple kernels are no shorter than this. */
   smallestUnit: 4000,
+  /** Speed at which weights and inputs come to a core's own cache. */
+  fetchedBytesPerNs: 10,
   /** Speed at which weights come from the second-level cache once more. */
   weightBytesPerNs: 20,
 };

@@ -16,9 +16,11 @@ export interface Cut {
   readonly macroTile: number;
   /** Output channels of a piece: all, or a multiple of 16 and of N. */
   readonly groupChannels: number;
+  /** Whether a thread is dealt channels of all pixels rather than pixels of all channels. */
+  readonly channelsOutermost: boolean;
   /** Whether more than one thread takes part. */
   readonly parallel: boolean;
-  /** Nanoseconds of each piece as the model expects them, pixels outermost; one piece where not parallel. */
+  /** Nanoseconds of each piece as the model expects them; one piece where not parallel. */
   readonly pieces: readonly number[];
   readonly expectedMs: number;
 }
@@ -50,15 +52,15 @@ export function cutLayer(
   threads: number,
 ): Cut {
   const {kh, kw, inChannels, outChannels} = layer.filter;
-  const k = kh * kw * inChannels;
   const pixels = layer.outputPixels;
   const cost = COST_CONSTANTS[variant][pathName(path, pixels)];
   const work = pathWork(layer, path, entries, variant);
   const alone = expectedMs(work, cost);
-  const largest = macroTile(k, outChannels);
+  const largest = macroTile(kh * kw * inChannels, outChannels);
   const whole = {
     macroTile: largest,
     groupChannels: outChannels,
+    channelsOutermost: false,
     parallel: false,
     pieces: [alone * 1e6],
     expectedMs: alone,
@@ -68,44 +70,49 @@ export function cutLayer(
   const tile = kernelTile(path, pixels, variant);
   const {tiles} = work;
   const largestTiles = Math.max(1, Math.min(tiles, Math.ceil(Math.min(largest, pixels) / tile)));
+  const passes = Math.ceil(tiles / largestTiles);
   const step = path.kind === 'packed' && path.n > CHANNEL_STEP ? path.n : CHANNEL_STEP;
   const perTile = work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row;
   const layOut = work.k * cost.column + (work.copied / tiles) * cost.copy;
   const fixed = work.k * work.rows * cost.weight;
   const weightBytes = work.entries * (path.kind === 'dense' ? 8 : path.n) * 4;
-  const passes = Math.ceil(tiles / largestTiles);
+  const inputBytes = pixels * inChannels * 4; // of a stride of 1
 
-  let best = whole;
+  let best: Cut = whole;
   let bestScore = alone * 1e6 * CLEAR_GAIN;
   for (const pieceTiles of tileCounts(tiles, largestTiles, threads)) {
     const parts = Math.ceil(tiles / pieceTiles);
     // Smaller pieces of pixels than one thread would take stream the weights more often.
     const restream = (Math.max(0, parts - passes) * weightBytes) / THREAD_COST.weightBytesPerNs;
-    for (const groups of GROUPS) {
-      const groupChannels = Math.min(outChannels, Math.ceil(outChannels / groups / step) * step);
-      const realGroups = Math.ceil(outChannels / groupChannels);
-      if (realGroups !== groups && groups > 1) continue;
-      const count = parts * realGroups;
+    for (const wanted of GROUPS) {
+      const groupChannels = Math.min(outChannels, Math.ceil(outChannels / wanted / step) * step);
+      const groups = Math.ceil(outChannels / groupChannels);
+      if (groups !== wanted && wanted > 1) continue;
+      const count = parts * groups;
       if (count < 2 || (count > threads * PIECES_A_THREAD && (parts > passes || groups > 1))) continue;
+
+      // A thread fetches all weights and its part of the input, or all of the input and its part of the weights.
+      const byPixels = weightBytes + inputBytes / Math.min(parts, threads);
+      const byChannels = weightBytes / Math.min(groups, threads) + inputBytes;
+      const channelsOutermost = byChannels < byPixels;
+      const fetched = Math.min(byPixels, byChannels) - (weightBytes + inputBytes) / threads;
+
       const each = (fixed + restream) / count + THREAD_COST.claim;
-      const time = (tilesOfPiece: number, channels: number) =>
-        tilesOfPiece * (layOut + (perTile * channels) / outChannels) + each;
-      const lastTiles = tiles - (parts - 1) * pieceTiles;
-      const lastChannels = outChannels - (realGroups - 1) * groupChannels;
-      const pieces: number[] = [];
-      for (let part = 0; part < parts; part++) {
-        const size = part === parts - 1 ? lastTiles : pieceTiles;
-        for (let g = 0; g < realGroups; g++)
-          pieces.push(time(size, g === realGroups - 1 ? lastChannels : groupChannels));
-      }
-      const span = makespan(pieces, threads);
-      const nanoseconds = cost.call + THREAD_COST.fork + span;
+      const partTiles = sizesOf(tiles, pieceTiles);
+      const channels = sizesOf(outChannels, groupChannels);
+      const time = (size: number, outputs: number) => size * (layOut + (perTile * outputs) / outChannels) + each;
+      const pieces = channelsOutermost
+        ? channels.flatMap((outputs) => partTiles.map((size) => time(size, outputs)))
+        : partTiles.flatMap((size) => channels.map((outputs) => time(size, outputs)));
+      const nanoseconds =
+        cost.call + THREAD_COST.fork + makespan(pieces, threads) + fetched / THREAD_COST.fetchedBytesPerNs;
       const score = nanoseconds + TAIL_WEIGHT * pieces[0];
       if (score < bestScore) {
         bestScore = score;
         best = {
           macroTile: pieceTiles * tile,
           groupChannels,
+          channelsOutermost,
           parallel: true,
           pieces,
           expectedMs: nanoseconds / 1e6,
@@ -114,6 +121,12 @@ export function cutLayer(
     }
   }
   return best;
+}
+
+/** The sizes of the pieces of a whole; the last may be smaller. */
+function sizesOf(whole: number, piece: number): number[] {
+  const count = Math.ceil(whole / piece);
+  return Array.from({length: count}, (_, i) => Math.min(piece, whole - i * piece));
 }
 
 /** When the last of equal threads is done if each takes the next piece as soon as it is free. */

@@ -15,6 +15,8 @@ export interface ConvCut {
   readonly macroTile: number;
   /** Output channels of a piece: all, or a multiple of 16 and of N. */
   readonly groupChannels: number;
+  /** Whether a thread is dealt channels of all pixels rather than pixels of all channels. */
+  readonly channelsOutermost: boolean;
   /** Whether workers take part. */
   readonly parallel: boolean;
 }
@@ -133,6 +135,7 @@ export class KernelRunner {
     i32[record + Task.pixels] = pixels;
     i32[record + Task.macroTile] = macroTile;
     i32[record + Task.groupChannels] = cut.groupChannels;
+    i32[record + Task.channelsOutermost] = cut.channelsOutermost ? 1 : 0;
     i32[record + Task.direct] = direct ? 1 : 0;
     arena.setGeometry(geometry);
     arena.setEpilogue(epilogue);

@@ -136,6 +136,25 @@ describe('cutLayer', () => {
   });
 });
 
+describe('the order of pieces', () => {
+  const order = (inChannels: number, outChannels: number, outputPixels: number) => {
+    const layer = {filter: {kh: 1, kw: 1, inChannels, outChannels}, outputPixels};
+    const {parallel, channelsOutermost} = cutLayer(layer, {kind: 'dense'}, 0, 'relaxed', 2);
+    expect(parallel).toBe(true);
+    return channelsOutermost ? 'channels' : 'pixels';
+  };
+
+  it('deals out channels where the weights are more than the image, so that each thread fetches a part of them', () => {
+    expect(order(960, 320, 49)).toBe('channels');
+    expect(order(1280, 1001, 1)).toBe('channels');
+  });
+
+  it('deals out pixels where the image is more than the weights', () => {
+    expect(order(16, 96, 112 * 112)).toBe('pixels');
+    expect(order(24, 144, 56 * 56)).toBe('pixels');
+  });
+});
+
 describe('makespan', () => {
   const anyPieces = fc.array(fc.double({min: 1, max: 1000, noNaN: true}), {minLength: 1, maxLength: 90});
 

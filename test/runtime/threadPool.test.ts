@@ -103,10 +103,12 @@ class Bench {
     this.expected = this.convolve(this.alone, SIZE * SIZE, COUT);
   }
 
-  /** Whether the pool gives the bits of one thread, for pieces of so many pixels and channels. */
+  /** Whether the pool gives the bits of one thread, for pieces of so many pixels and channels, dealt out either way. */
   isRight(pixels = 4, channels = 16): boolean {
-    const result = this.convolve(this.runner, pixels, channels);
-    return Buffer.from(result.buffer).equals(Buffer.from(this.expected.buffer));
+    return [false, true].every((channelsOutermost) => {
+      const result = this.convolve(this.runner, pixels, channels, channelsOutermost);
+      return Buffer.from(result.buffer).equals(Buffer.from(this.expected.buffer));
+    });
   }
 
   /** Runs tasks for so long: other threads may be quicker than a bad one for a while. */
@@ -147,7 +149,12 @@ class Bench {
     return tookPart;
   }
 
-  private convolve(runner: KernelRunner, macroTile: number, groupChannels: number): Float32Array {
+  private convolve(
+    runner: KernelRunner,
+    macroTile: number,
+    groupChannels: number,
+    channelsOutermost = false,
+  ): Float32Array {
     const {heap, input, output, weights} = this;
     heap.f32.fill(NaN, output / 4, output / 4 + OUTPUTS);
     runner.conv2d({
@@ -157,7 +164,7 @@ class Bench {
       bias: 0,
       geometry: GEOMETRY,
       epilogue: {min: -Infinity, max: Infinity},
-      cut: {macroTile, groupChannels, parallel: true},
+      cut: {macroTile, groupChannels, channelsOutermost, parallel: true},
     });
     return heap.f32.slice(output / 4, output / 4 + OUTPUTS);
   }
