@@ -7,13 +7,13 @@
 // A range is one 64-bit word: number of the task, end, next unit. A unit is claimed by compare-and-swap of the whole word,
 // so a worker that slept through a task can take a unit neither of it nor of a later one by what it read of an earlier one.
 // The caller waits for units that were claimed, never for workers.
-import {runUnit} from './jobs';
 import {Control} from './control';
+import {runUnit} from './jobs';
 
 /**
  * Publishes a task, wakes sleeping workers and computes units until none is left.
  *
- * @param control address of the control block (task.ts)
+ * @param control address of the control block (control.ts)
  * @param units 1 to 65535
  */
 export function publish(control: usize, job: i32, task: usize, units: i32): void {

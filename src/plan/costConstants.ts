@@ -75,6 +75,8 @@ export const THREAD_COST = {
   fork: 1500,
   /** Taking a piece. */
   claim: 150,
+  /** No thread is ever as fast as another: this share of a piece is the wait for the last one. Not in nanoseconds. */
+  tail: 0.25,
   /** Tasks shorter than this run on the calling thread alone. */
   breakEven: 8000,
   /** Pieces of simple kernels are no shorter than this. */

@@ -33,8 +33,6 @@ const GROUPS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 const PLAYED_PIECES = 96;
 /** More pieces than this a thread only cost claims. */
 const PIECES_A_THREAD = 16;
-/** No thread is ever as fast as another: this share of a piece is the wait for the last one. */
-const TAIL_WEIGHT = 0.25;
 /** Workers are asked for if they are expected to take off at least this share of the time. */
 const CLEAR_GAIN = 0.9;
 
@@ -68,59 +66,96 @@ export function cutLayer(
   if (threads < 2 || alone * 1e6 < THREAD_COST.breakEven) return whole;
 
   const tile = kernelTile(path, pixels, variant);
-  const {tiles} = work;
-  const largestTiles = Math.max(1, Math.min(tiles, Math.ceil(Math.min(largest, pixels) / tile)));
-  const passes = Math.ceil(tiles / largestTiles);
+  const largestTiles = Math.max(1, Math.min(work.tiles, Math.ceil(Math.min(largest, pixels) / tile)));
   const step = path.kind === 'packed' && path.n > CHANNEL_STEP ? path.n : CHANNEL_STEP;
-  const perTile = work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row;
-  const layOut = work.k * cost.column + (work.copied / tiles) * cost.copy;
-  const fixed = work.k * work.rows * cost.weight;
-  const weightBytes = work.entries * (path.kind === 'dense' ? 8 : path.n) * 4;
-  const inputBytes = pixels * inChannels * 4; // of a stride of 1
-
+  const prices: LayerPrices = {
+    tiles: work.tiles,
+    passes: Math.ceil(work.tiles / largestTiles),
+    outChannels,
+    perTile: work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row,
+    layOut: work.k * cost.column + (work.copied / work.tiles) * cost.copy,
+    fixed: work.k * work.rows * cost.weight,
+    call: cost.call,
+    weightBytes: work.entries * (path.kind === 'dense' ? 8 : path.n) * 4,
+    inputBytes: pixels * inChannels * 4, // at a stride of 1
+  };
   let best: Cut = whole;
   let bestScore = alone * 1e6 * CLEAR_GAIN;
-  for (const pieceTiles of tileCounts(tiles, largestTiles, threads)) {
-    const parts = Math.ceil(tiles / pieceTiles);
-    // Smaller pieces of pixels than one thread would take stream the weights more often.
-    const restream = (Math.max(0, parts - passes) * weightBytes) / THREAD_COST.weightBytesPerNs;
-    for (const wanted of GROUPS) {
-      const groupChannels = Math.min(outChannels, Math.ceil(outChannels / wanted / step) * step);
-      const groups = Math.ceil(outChannels / groupChannels);
-      if (groups !== wanted && wanted > 1) continue;
-      const count = parts * groups;
-      if (count < 2 || (count > threads * PIECES_A_THREAD && (parts > passes || groups > 1))) continue;
-
-      // A thread fetches all weights and its part of the input, or all of the input and its part of the weights.
-      const byPixels = weightBytes + inputBytes / Math.min(parts, threads);
-      const byChannels = weightBytes / Math.min(groups, threads) + inputBytes;
-      const channelsOutermost = byChannels < byPixels;
-      const fetched = Math.min(byPixels, byChannels) - (weightBytes + inputBytes) / threads;
-
-      const each = (fixed + restream) / count + THREAD_COST.claim;
-      const partTiles = sizesOf(tiles, pieceTiles);
-      const channels = sizesOf(outChannels, groupChannels);
-      const time = (size: number, outputs: number) => size * (layOut + (perTile * outputs) / outChannels) + each;
-      const pieces = channelsOutermost
-        ? channels.flatMap((outputs) => partTiles.map((size) => time(size, outputs)))
-        : partTiles.flatMap((size) => channels.map((outputs) => time(size, outputs)));
-      const nanoseconds =
-        cost.call + THREAD_COST.fork + makespan(pieces, threads) + fetched / THREAD_COST.fetchedBytesPerNs;
-      const score = nanoseconds + TAIL_WEIGHT * pieces[0];
-      if (score < bestScore) {
-        bestScore = score;
-        best = {
-          macroTile: pieceTiles * tile,
-          groupChannels,
-          channelsOutermost,
-          parallel: true,
-          pieces,
-          expectedMs: nanoseconds / 1e6,
-        };
-      }
+  for (const pieceTiles of tileCounts(work.tiles, largestTiles, threads)) {
+    for (const groupChannels of groupSizes(outChannels, step)) {
+      const candidate = price(prices, pieceTiles, groupChannels, threads);
+      if (!candidate || candidate.score >= bestScore) continue;
+      const {pieces, channelsOutermost, nanoseconds} = candidate;
+      bestScore = candidate.score;
+      best = {
+        macroTile: pieceTiles * tile,
+        groupChannels,
+        channelsOutermost,
+        parallel: true,
+        pieces,
+        expectedMs: nanoseconds / 1e6,
+      };
     }
   }
   return best;
+}
+
+/** What a layer's pieces are made of; times in nanoseconds. */
+interface LayerPrices {
+  /** Tiles of pixels of the whole layer. */
+  readonly tiles: number;
+  /** Macro tiles that one thread would take. */
+  readonly passes: number;
+  readonly outChannels: number;
+  /** All output channels of a tile. */
+  readonly perTile: number;
+  /** Laying out a tile's input. */
+  readonly layOut: number;
+  /** What the layer costs once, however many tiles it has. */
+  readonly fixed: number;
+  readonly call: number;
+  readonly weightBytes: number;
+  readonly inputBytes: number;
+}
+
+interface PricedCut {
+  readonly pieces: number[];
+  readonly channelsOutermost: boolean;
+  /** Until all threads are done. */
+  readonly nanoseconds: number;
+  /** Less is better: the time, and a share of what a late thread would make of it. */
+  readonly score: number;
+}
+
+/** Prices one way to cut; null if it is of one piece, or of more than can pay. */
+function price(layer: LayerPrices, pieceTiles: number, groupChannels: number, threads: number): PricedCut | null {
+  const {tiles, passes, outChannels, perTile, layOut, fixed, call, weightBytes, inputBytes} = layer;
+  const partTiles = sizesOf(tiles, pieceTiles);
+  const groups = sizesOf(outChannels, groupChannels);
+  const count = partTiles.length * groups.length;
+  const finer = partTiles.length > passes || groups.length > 1;
+  if (count < 2 || (finer && count > threads * PIECES_A_THREAD)) return null;
+
+  // A thread fetches all weights and its part of the input, or all of the input and its part of the weights.
+  const byPixels = weightBytes + inputBytes / Math.min(partTiles.length, threads);
+  const byChannels = weightBytes / Math.min(groups.length, threads) + inputBytes;
+  const channelsOutermost = byChannels < byPixels;
+  const fetched = Math.min(byPixels, byChannels) - (weightBytes + inputBytes) / threads;
+
+  // Smaller pieces of pixels than one thread would take stream the weights more often.
+  const restream = (Math.max(0, partTiles.length - passes) * weightBytes) / THREAD_COST.weightBytesPerNs;
+  const each = (fixed + restream) / count + THREAD_COST.claim;
+  const time = (size: number, channels: number) => size * (layOut + (perTile * channels) / outChannels) + each;
+  const pieces = channelsOutermost
+    ? groups.flatMap((channels) => partTiles.map((size) => time(size, channels)))
+    : partTiles.flatMap((size) => groups.map((channels) => time(size, channels)));
+  const nanoseconds = call + THREAD_COST.fork + makespan(pieces, threads) + fetched / THREAD_COST.fetchedBytesPerNs;
+  return {pieces, channelsOutermost, nanoseconds, score: nanoseconds + THREAD_COST.tail * pieces[0]};
+}
+
+/** Sizes of groups of output channels that are tried. */
+function groupSizes(outChannels: number, step: number): Set<number> {
+  return new Set(GROUPS.map((groups) => Math.min(outChannels, Math.ceil(outChannels / groups / step) * step)));
 }
 
 /** The sizes of the pieces of a whole; the last may be smaller. */
@@ -142,34 +177,6 @@ export function makespan(pieces: readonly number[], threads: number): number {
     busyUntil[first] += piece;
   }
   return Math.max(...busyUntil);
-}
-
-/** Units that a thread takes of a task of alike items, at most. */
-const MOST_ROUNDS = 8;
-
-/**
- * How many of a task's items a thread takes at a time, for tasks of many alike items.
- *
- * @param nanoseconds of one item
- * @param more nanoseconds that each unit takes beside its items
- * @returns all of them where more threads do not pay
- */
-export function unitItems(items: number, nanoseconds: number, threads: number, more = 0): number {
-  if (threads < 2 || items * nanoseconds < THREAD_COST.breakEven) return Math.max(1, items);
-  let best = Math.ceil(items / threads);
-  let bestScore = Infinity;
-  for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
-    const unit = Math.ceil(items / (rounds * threads));
-    if (rounds > 1 && unit * nanoseconds < THREAD_COST.smallestUnit) break;
-    const each = unit * nanoseconds + more + THREAD_COST.claim;
-    const played = Math.ceil(Math.ceil(items / unit) / threads);
-    const score = (played + TAIL_WEIGHT) * each;
-    if (score < bestScore) {
-      bestScore = score;
-      best = unit;
-    }
-  }
-  return best;
 }
 
 /** Tiles of a piece that are tried: as many as one thread would take, fractions of it, and what deals out evenly. */

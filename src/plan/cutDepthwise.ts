@@ -1,5 +1,5 @@
 import {DEPTHWISE_COST, THREAD_COST} from './costConstants';
-import {unitItems} from './cut';
+import {unitItems} from './unitItems';
 
 /** What the plan of a depthwise convolution depends on; sizes in pixels. */
 export interface DepthwiseLayer {

@@ -1,5 +1,6 @@
 export {choosePath} from './costModel';
 export type {LayerGeometry, LayerPath, PathCandidate, PathChoice, Variant} from './costModel';
-export {cutLayer, makespan, unitItems, type Cut} from './cut';
+export {cutLayer, makespan, type Cut} from './cut';
 export {cutDepthwise, depthwisePieces, type DepthwiseCut, type DepthwiseLayer} from './cutDepthwise';
 export {asMatrix, layerStatistics} from './layerStatistics';
+export {unitItems} from './unitItems';
