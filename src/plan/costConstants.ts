@@ -69,16 +69,22 @@ export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Rec
   },
 };
 
-/** What threads cost, in nanoseconds; measured by `npm run bench:kernels -- --dispatch` in V8 of Node 20 and 26. */
+/**
+ * What threads cost, in nanoseconds. `fork` and both break-evens: convolutions and sums of 2 to 40 microseconds on one and
+ * on two threads, in turn, V8 of Node 20 and 26 on the core above. The empty region alone, a fifth of `fork`, is printed by
+ * `npm run bench:kernels -- --dispatch`. The others are estimates.
+ */
 export const THREAD_COST = {
-  /** Publishing a task to workers that spin, and hearing that all is done. */
-  fork: 1500,
+  /** Publishing a task to workers that spin, waiting for the one that is late, and hearing that all is done. */
+  fork: 1200,
   /** Taking a piece. */
   claim: 150,
   /** No thread is ever as fast as another: this share of a piece is the wait for the last one. Not in nanoseconds. */
   tail: 0.25,
-  /** Tasks shorter than this run on the calling thread alone. */
-  breakEven: 8000,
+  /** Convolutions shorter than this run on the calling thread alone. */
+  breakEven: 4000,
+  /** So do other tasks, whose time is not known as well. */
+  itemsBreakEven: 8000,
   /** Pieces of simple kernels are no shorter than this. */
   smallestUnit: 4000,
   /** Speed at which weights and inputs come to a core's own cache. */

@@ -11,7 +11,7 @@ const MOST_ROUNDS = 8;
  * @returns all of them where more threads do not pay
  */
 export function unitItems(items: number, nanoseconds: number, threads: number, more = 0): number {
-  if (threads < 2 || items * nanoseconds < THREAD_COST.breakEven) return Math.max(1, items);
+  if (threads < 2 || items * nanoseconds < THREAD_COST.itemsBreakEven) return Math.max(1, items);
   let best = Math.ceil(items / threads);
   let bestScore = Infinity;
   for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {

@@ -7,7 +7,7 @@ const LONG = 10 * THREAD_COST.smallestUnit;
 describe('unitItems', () => {
   test('leaves all items to the calling thread where it is alone, or where workers do not pay', () => {
     expect(unitItems(100, LONG, 1)).toBe(100);
-    expect(unitItems(100, THREAD_COST.breakEven / 101, 8)).toBe(100);
+    expect(unitItems(100, THREAD_COST.itemsBreakEven / 101, 8)).toBe(100);
     expect(unitItems(0, LONG, 8)).toBe(1);
   });
 
@@ -30,7 +30,7 @@ describe('unitItems', () => {
         (items, nanoseconds, threads, more) => {
           const unit = unitItems(items, nanoseconds, threads, more);
           expect(Number.isInteger(unit)).toBe(true);
-          if (items * nanoseconds < THREAD_COST.breakEven) return expect(unit).toBe(items);
+          if (items * nanoseconds < THREAD_COST.itemsBreakEven) return expect(unit).toBe(items);
           const span = (size: number) => {
             const each = size * nanoseconds + more + THREAD_COST.claim;
             return Math.ceil(Math.ceil(items / size) / threads) * each;
