@@ -185,7 +185,7 @@ export enum SliceTask {
   output,
   size1,
   size2,
-  /** Distances in floats. */
+  /** Distances in floats, 0 where runs are repeated. */
   stride0,
   stride1,
   stride2,

@@ -1,17 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {Job} from '../../kernels/task';
 import {VARIANTS} from '../support/backends';
+import {placeOf, referenceOf, sizeOf, valuesOf} from '../support/copies';
 import {onBackends, sameBits, useThreads} from '../support/onBackends';
-import {randomFloats, randomNumbers} from '../support/random';
-
-function valuesOf(shape: readonly number[], seed: number): Float32Array {
-  const values = randomFloats(tf.util.sizeFromShape([...shape]), randomNumbers(seed));
-  // Bits have to survive whatever they stand for.
-  [NaN, -0, Infinity, 1e-40].forEach((special, i) => i < values.length - 1 && (values[i] = special));
-  return values;
-}
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
 /** Concatenation value by value. */
 function referenceConcat(shapes: readonly number[][], values: readonly Float32Array[], axis: number): number[] {
@@ -24,19 +15,6 @@ function referenceConcat(shapes: readonly number[][], values: readonly Float32Ar
     });
   }
   return out;
-}
-
-/** A slice value by value, from its coordinates. */
-function referenceSlice(shape: readonly number[], x: Float32Array, begin: readonly number[], size: readonly number[]) {
-  return Array.from({length: sizeOf(size)}, (_, i) => {
-    let from = 0;
-    for (let axis = shape.length - 1, stride = 1; axis >= 0; axis--) {
-      from += (begin[axis] + (i % size[axis])) * stride;
-      i = Math.floor(i / size[axis]);
-      stride *= shape[axis];
-    }
-    return x[from];
-  });
 }
 
 describe.each(VARIANTS)('on the %s kernels', (variant) => {
@@ -121,7 +99,7 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
     ],
     [Array.from({length: 16}, (_, i) => [5, i + 1]), 1],
   ] as [number[][], number][])("concat of %j along %i is the reference's and stock's", async (shapes, axis) => {
-    const values = shapes.map(valuesOf);
+    const values = shapes.map((shape, i) => valuesOf(shape, i) as Float32Array);
     const {ours, stock, jobs} = await onBackends(() =>
       tf.concat(
         shapes.map((shape, i) => tf.tensor(values[i], shape)),
@@ -144,12 +122,26 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
         ),
     ],
     ['an empty tensor', () => tf.concat([tf.ones([2, 3]), tf.ones([2, 0]), tf.zeros([2, 1])], 1)],
-    ['integers', () => tf.concat([tf.ones([2, 3], 'int32'), tf.zeros([2, 1], 'int32')], 1)],
+    ['integers and floats', () => tf.concat([tf.ones([2, 3], 'int32'), tf.fill([2, 1], 0.5)], 1)],
     ['booleans', () => tf.concat([tf.ones([3], 'bool'), tf.zeros([2], 'bool')])],
   ] as const)("concat leaves to stock's kernel: %s", async (_, run) => {
     const {ours, stock, jobs} = await onBackends(run);
     expect(jobs).toEqual([]);
     expect(ours.values).toEqual(stock.values);
+  });
+
+  it('integers are copied bit by bit', async () => {
+    const x = valuesOf([3, 5], 1, 'int32');
+    const y = valuesOf([3, 4], 2, 'int32');
+    const joined = await onBackends(() => tf.concat([tf.tensor(x, [3, 5], 'int32'), tf.tensor(y, [3, 4], 'int32')], 1));
+    expect(joined.jobs).toEqual([Job.concat]);
+    const rows = [0, 1, 2].flatMap((row) => [...x.subarray(row * 5, row * 5 + 5), ...y.subarray(row * 4, row * 4 + 4)]);
+    expect(joined.ours.values).toEqual([Int32Array.from(rows)]);
+    expect(joined.stock.values).toEqual(joined.ours.values);
+    const cut = await onBackends(() => tf.slice(tf.tensor(x, [3, 5], 'int32'), [0, 0], [2, 4]));
+    expect(cut.jobs).toEqual([Job.slice]);
+    expect(cut.ours.values).toEqual([Int32Array.from([...x.subarray(0, 4), ...x.subarray(5, 9)])]);
+    expect(cut.stock.values).toEqual(cut.ours.values);
   });
 
   it('concat gives the error of tfjs for tensors that do not fit', () => {
@@ -227,7 +219,18 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
     const x = valuesOf(shape, 1);
     const {ours, stock, jobs} = await onBackends(() => tf.slice(tf.tensor(x, shape), begin, size));
     expect(jobs).toEqual([Job.slice]);
-    expect(sameBits(ours.values, [Float32Array.from(referenceSlice(shape, x, begin, size))])).toBe(true);
+    const expected = referenceOf(
+      'float32',
+      size,
+      (coordinates) =>
+        x[
+          placeOf(
+            shape,
+            coordinates.map((c, i) => c + begin[i]),
+          )
+        ],
+    );
+    expect(sameBits(ours.values, [expected])).toBe(true);
     expect(sameBits(ours.values, stock.values)).toBe(true);
   });
 
@@ -248,7 +251,7 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
   });
 
   it.each([
-    ['integers', () => tf.slice(tf.range(0, 12, 1, 'int32'), 3, 4)],
+    ['slices that reach beyond a row', () => tf.slice(tf.reshape(tf.range(0, 12), [3, 4]), [0, 2], [2, 3])],
     ['booleans', () => tf.slice(tf.tensor2d([1, 0, 1, 1], [2, 2], 'bool'), [0, 1], [2, 1])],
     ['empty slices', () => tf.slice(tf.ones([3, 4]), [1, 1], [0, 2])],
     ['four axes of runs', () => tf.slice(tf.ones([3, 3, 3, 3, 3]), [0, 0, 1, 0, 1], [2, 2, 2, 2, 2])],

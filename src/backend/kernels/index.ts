@@ -18,6 +18,7 @@ import {maxPoolConfig} from './maxPool';
 import {meanConfig} from './mean';
 import {minimumConfig} from './minimum';
 import {multiplyConfig} from './multiply';
+import {packConfig} from './pack';
 import {padV2Config} from './padV2';
 import {preluConfig} from './prelu';
 import {realDivConfig} from './realDiv';
@@ -28,7 +29,9 @@ import {resizeNearestNeighborConfig} from './resizeNearestNeighbor';
 import {sigmoidConfig} from './sigmoid';
 import {sliceConfig} from './slice';
 import {subConfig} from './sub';
+import {tileConfig} from './tile';
 import {topKConfig} from './topK';
+import {unpackConfig} from './unpack';
 
 /** Our kernels, each in the place of a stock one of the same name. */
 export const kernelConfigs: readonly KernelConfig[] = [
@@ -51,6 +54,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   meanConfig,
   minimumConfig,
   multiplyConfig,
+  packConfig,
   padV2Config,
   preluConfig,
   realDivConfig,
@@ -61,5 +65,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   sigmoidConfig,
   sliceConfig,
   subConfig,
+  tileConfig,
   topKConfig,
+  unpackConfig,
 ];
