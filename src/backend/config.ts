@@ -40,7 +40,8 @@ const current: Required<BlockSparseOptions> = {
   path: 'auto',
 };
 
-const MOST_THREADS = 64;
+/** As many as there are ranges in a control block (kernels/control.ts). */
+export const MOST_THREADS = 64;
 
 let listener: (changes: BlockSparseOptions) => void = () => undefined;
 

@@ -1,6 +1,6 @@
 // How many threads run, and why.
 import {type CompiledKernels, isShared, type TfjsHeap, ThreadPool} from '../runtime';
-import {options} from './config';
+import {MOST_THREADS, options} from './config';
 
 /** By default no more threads than this: beyond it a mobile network's layers are too short to share. */
 const MOST_BY_DEFAULT = 16;
@@ -100,7 +100,10 @@ function warnOnce(message: string): void {
 function chooseThreads(setInTfjs: number | null): ThreadChoice {
   const {threads} = options();
   if (threads !== 'auto') return {threads, reason: `asked for by configure({threads: ${threads}})`};
-  if (setInTfjs !== null) return {threads: setInTfjs, reason: `asked for by setThreadsCount(${setInTfjs})`};
+  if (setInTfjs !== null) {
+    const possible = Math.min(Math.max(1, Math.floor(setInTfjs)), MOST_THREADS);
+    return {threads: possible, reason: `asked for by setThreadsCount(${setInTfjs})`};
+  }
   const cores = availableCores();
   return {
     threads: Math.min(cores, MOST_BY_DEFAULT),

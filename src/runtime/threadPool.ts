@@ -1,5 +1,6 @@
 import {Control} from '../../kernels/control';
 import {type Job} from '../../kernels/task';
+import {BackOff} from './backOff';
 import type {TfjsHeap} from './heap';
 import type {CompiledKernels} from './kernelModule';
 import {mayBlock, startWorker, type StartedWorker, type WorkerFactory} from './workerHost';
@@ -48,6 +49,7 @@ export class ThreadPool {
   /** The control block is left to workers that were given up. */
   private controlIsSpent = false;
   private disposed = false;
+  private readonly backOff = new BackOff();
   private readonly nanosecondsASpin: number;
   private readonly callerSpins: number;
 
@@ -84,7 +86,7 @@ export class ThreadPool {
   }
 
   /**
-   * Computes all units of a task.
+   * Computes all units of a task; for a while on the calling thread alone where workers were found to wait for a core.
    *
    * @param task address of its record
    * @param units 2 to 65535
@@ -92,8 +94,16 @@ export class ThreadPool {
    */
   run(job: Job, task: number, units: number): void {
     const {exports: kernels} = this.parts.kernels;
+    const begin = performance.now();
+    if (this.backOff.isOn(begin)) {
+      kernels.runAlone(job, task);
+      return;
+    }
     kernels.publish(this.control, job, task, units);
-    if (!kernels.isDone(this.control, this.callerSpins)) this.waitForWorkers(units);
+    if (kernels.isDone(this.control, this.callerSpins)) return;
+    const ownEnd = performance.now();
+    this.waitForWorkers(units);
+    this.backOff.hear(begin, ownEnd, performance.now());
   }
 
   /** Stops all workers. */

@@ -53,11 +53,16 @@ describe('the number of threads', () => {
     expect(getThreadsCount()).toBe(threads);
   });
 
-  it.each([1, 3])("is what tfjs's setThreadsCount was given: %i", async (threads) => {
-    setThreadsCount(threads);
+  it.each([
+    [1, 1],
+    [3, 3],
+    [2.5, 2],
+    [1000, 64],
+  ])("is what tfjs's setThreadsCount was given, if that can be: %d, %i threads", async (given, threads) => {
+    setThreadsCount(given);
     await startOnThreads('auto');
     expect(backendInfo().threads).toBe(threads);
-    expect(reasons()).toMatch(`asked for by setThreadsCount(${threads})`);
+    expect(reasons()).toMatch(`asked for by setThreadsCount(${given})`);
     expect(getThreadsCount()).toBe(threads);
   });
 

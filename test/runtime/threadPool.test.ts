@@ -9,6 +9,7 @@ import {
   uploadWeights,
   type ConvGeometry,
   type CompiledKernels,
+  type KernelModule,
   type WorkerFactory,
 } from '../../src/runtime';
 import {randomFloats, randomNumbers} from '../support/random';
@@ -67,9 +68,15 @@ class Bench {
   private readonly allocations: number[] = [];
   private readonly expected: Float32Array;
 
-  static async make(factory: WorkerFactory | null, cores: number): Promise<Bench> {
+  /** @param wrap puts something between the pool and the kernels */
+  static async make(
+    factory: WorkerFactory | null,
+    cores: number,
+    wrap: (kernels: KernelModule) => KernelModule = (kernels) => kernels,
+  ): Promise<Bench> {
     const heap = growingHeap();
-    return new Bench(heap, await instantiateKernels('simd128', heap.memory), factory, cores);
+    const {module, exports} = await instantiateKernels('simd128', heap.memory);
+    return new Bench(heap, {module, exports: wrap(exports)}, factory, cores);
   }
 
   private constructor(
@@ -197,6 +204,32 @@ describe('a pool of threads', () => {
       expect(bench.isRight()).toBe(true);
       if (repeat % 20 === 0) await new Promise((done) => setTimeout(done, 5)); // to sleep
     }
+  });
+
+  it('does without workers for a while after one kept it waiting, and tries them again', async () => {
+    let published = 0;
+    let late = false;
+    const tenMilliseconds = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    bench = await Bench.make(null, ENOUGH_CORES, (kernels) => ({
+      ...kernels,
+      publish: (...task) => {
+        published++;
+        kernels.publish(...task);
+      },
+      isDone: (...task) => (late ? 0 : kernels.isDone(...task)),
+      waitUntilDone: (...task) => {
+        if (late) tenMilliseconds();
+        return kernels.waitUntilDone(...task);
+      },
+    }));
+    await bench.pool.setThreads(2);
+    late = true;
+    expect(bench.isRight()).toBe(true); // two tasks
+    expect(published).toBe(1);
+    late = false;
+    const deadline = performance.now() + 5000;
+    while (published === 1 && performance.now() < deadline) expect(bench.isRight()).toBe(true);
+    expect(published).toBeGreaterThan(1);
   });
 
   it('lets every thread compute', async () => {

@@ -1,0 +1,51 @@
+import {BackOff} from '../../src/runtime/backOff';
+
+/** A task of 2 ms whose last unit took `wait` ms longer, at a time. */
+function task(backOff: BackOff, begin: number, wait: number, own = 2): number {
+  const end = begin + own + wait;
+  backOff.hear(begin, begin + own, end);
+  return end;
+}
+
+/** How long it lasts from `now` on. */
+function lengthFrom(backOff: BackOff, now: number): number {
+  let length = 0;
+  while (backOff.isOn(now + length)) length++;
+  return length;
+}
+
+describe('backing off from workers that wait for a core', () => {
+  it('is off at first, and stays off while workers keep up', () => {
+    const backOff = new BackOff();
+    expect(backOff.isOn(0)).toBe(false);
+    expect(backOff.isOn(task(backOff, 0, 0.9))).toBe(false);
+    expect(backOff.isOn(task(backOff, 10, 1.9))).toBe(false); // less than the caller's own share
+    expect(backOff.isOn(task(backOff, 20, 6, 7))).toBe(false);
+  });
+
+  it('begins after a wait that is longer than the work before it', () => {
+    const backOff = new BackOff();
+    expect(lengthFrom(backOff, task(backOff, 0, 3))).toBe(25);
+  });
+
+  it('is twice as long each time that the next try stalls too, up to a limit', () => {
+    const backOff = new BackOff();
+    let now = 0;
+    const lengths = [];
+    for (let i = 0; i < 7; i++) {
+      now = task(backOff, now, 3);
+      lengths.push(lengthFrom(backOff, now));
+      now += lengths[i] + 1;
+    }
+    expect(lengths).toEqual([25, 50, 100, 200, 400, 400, 400]);
+  });
+
+  it('is short again after workers have kept up for as long', () => {
+    const backOff = new BackOff();
+    let now = task(backOff, 0, 3);
+    now = task(backOff, now + 26, 3);
+    expect(lengthFrom(backOff, now)).toBe(50);
+    now = task(backOff, now + 50 + 51, 3);
+    expect(lengthFrom(backOff, now)).toBe(25);
+  });
+});
