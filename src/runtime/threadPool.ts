@@ -90,9 +90,10 @@ export class ThreadPool {
    *
    * @param task address of its record
    * @param units 2 to 65535
+   * @param expected milliseconds that it takes on a reference machine; 0 where that is not known well
    * @throws PoolFailure if a worker died. The pool has no workers then, and what they worked on must not be freed.
    */
-  run(job: Job, task: number, units: number): void {
+  run(job: Job, task: number, units: number, expected = 0): void {
     const {exports: kernels} = this.parts.kernels;
     const begin = performance.now();
     if (this.backOff.isOn(begin)) {
@@ -100,10 +101,10 @@ export class ThreadPool {
       return;
     }
     kernels.publish(this.control, job, task, units);
-    if (kernels.isDone(this.control, this.callerSpins)) return;
+    const prompt = kernels.isDone(this.control, this.callerSpins);
     const ownEnd = performance.now();
-    this.waitForWorkers(units);
-    this.backOff.hear(begin, ownEnd, performance.now());
+    if (!prompt) this.waitForWorkers(units);
+    this.backOff.hear({begin, ownEnd, end: prompt ? ownEnd : performance.now(), expected});
   }
 
   /** Stops all workers. */

@@ -3,7 +3,7 @@ import {BackOff} from '../../src/runtime/backOff';
 /** A task of 2 ms whose last unit took `wait` ms longer, at a time. */
 function task(backOff: BackOff, begin: number, wait: number, own = 2): number {
   const end = begin + own + wait;
-  backOff.hear(begin, begin + own, end);
+  backOff.hear({begin, ownEnd: begin + own, end, expected: 0});
   return end;
 }
 
@@ -28,6 +28,21 @@ describe('backing off from workers that wait for a core', () => {
     expect(lengthFrom(backOff, task(backOff, 0, 3))).toBe(25);
   });
 
+  it('begins where the caller was held up itself: the task takes much longer than others do for what is expected', () => {
+    const backOff = new BackOff();
+    const hear = (begin: number, taken: number, expected: number) =>
+      backOff.hear({begin, ownEnd: begin + taken, end: begin + taken, expected});
+    // A machine of a quarter of the reference's speed.
+    for (let i = 0; i < 50; i++) hear(i, 4 + (i % 3), 1);
+    expect(backOff.isOn(60)).toBe(false);
+    hear(60, 0.9, 0.05); // much longer than expected, but no scheduler's slice
+    expect(backOff.isOn(61)).toBe(false);
+    hear(70, 30, 8);
+    expect(backOff.isOn(100)).toBe(false);
+    hear(110, 12, 1);
+    expect(lengthFrom(backOff, 122)).toBe(25);
+  });
+
   it('is twice as long each time that the next try stalls too, up to a limit', () => {
     const backOff = new BackOff();
     let now = 0;
@@ -40,12 +55,18 @@ describe('backing off from workers that wait for a core', () => {
     expect(lengths).toEqual([25, 50, 100, 200, 400, 400, 400]);
   });
 
-  it('is short again after workers have kept up for as long', () => {
+  it('grows where every frame stalls, also if the last back-off is over by then', () => {
+    const backOff = new BackOff();
+    task(backOff, 0, 3);
+    expect(lengthFrom(backOff, task(backOff, 100, 3))).toBe(50);
+  });
+
+  it('is short again after half a second without a stall', () => {
     const backOff = new BackOff();
     let now = task(backOff, 0, 3);
     now = task(backOff, now + 26, 3);
     expect(lengthFrom(backOff, now)).toBe(50);
-    now = task(backOff, now + 50 + 51, 3);
+    now = task(backOff, now + 50 + 501, 3);
     expect(lengthFrom(backOff, now)).toBe(25);
   });
 });
