@@ -6,7 +6,7 @@ const MUCH_LONGER = 2.5;
 const SHORTEST = 25;
 const LONGEST = 400;
 /** Longer than a page takes from one frame to the next, so that it is found out whether each of them stalls. */
-const SOON = 500;
+const SOON = 150;
 
 /** How a task went; times in milliseconds. */
 export interface TaskTimes {
@@ -24,8 +24,8 @@ export interface TaskTimes {
  * Decides when a pool does without its workers for a while.
  *
  * Where other work takes a core, a thread that holds a unit is put off for a slice of the scheduler's time, several
- * milliseconds, and all wait for it: two threads are slower than one then. So after such a stall tasks run on the caller
- * alone, briefly at first, longer each time that the next tries stall again.
+ * milliseconds, and all wait for it: two threads are slower than one then. One such stall happens; when a second comes soon
+ * after it, tasks run on the caller alone, briefly at first, longer each time that the next tries stall again.
  */
 export class BackOff {
   private until = -Infinity;
@@ -42,7 +42,8 @@ export class BackOff {
   hear(task: TaskTimes): void {
     if (!this.isStall(task)) return;
     const {end} = task;
-    this.length = end - this.until < SOON ? Math.min(2 * this.length, LONGEST) : SHORTEST;
+    const soon = end - this.until < SOON;
+    this.length = soon ? Math.min(Math.max(2 * this.length, SHORTEST), LONGEST) : 0;
     this.until = end + this.length;
   }
 

@@ -23,9 +23,11 @@ describe('backing off from workers that wait for a core', () => {
     expect(backOff.isOn(task(backOff, 20, 6, 7))).toBe(false);
   });
 
-  it('begins after a wait that is longer than the work before it', () => {
+  it('begins after the second wait in a row that is longer than the work before it', () => {
     const backOff = new BackOff();
-    expect(lengthFrom(backOff, task(backOff, 0, 3))).toBe(25);
+    expect(lengthFrom(backOff, task(backOff, 0, 3))).toBe(0);
+    expect(lengthFrom(backOff, task(backOff, 200, 3))).toBe(0);
+    expect(lengthFrom(backOff, task(backOff, 300, 3))).toBe(25);
   });
 
   it('begins where the caller was held up itself: the task takes much longer than others do for what is expected', () => {
@@ -40,33 +42,35 @@ describe('backing off from workers that wait for a core', () => {
     hear(70, 30, 8);
     expect(backOff.isOn(100)).toBe(false);
     hear(110, 12, 1);
-    expect(lengthFrom(backOff, 122)).toBe(25);
+    hear(122, 12, 1);
+    expect(lengthFrom(backOff, 134)).toBe(25);
   });
 
   it('is twice as long each time that the next try stalls too, up to a limit', () => {
     const backOff = new BackOff();
     let now = 0;
     const lengths = [];
-    for (let i = 0; i < 7; i++) {
+    for (let i = 0; i < 8; i++) {
       now = task(backOff, now, 3);
       lengths.push(lengthFrom(backOff, now));
       now += lengths[i] + 1;
     }
-    expect(lengths).toEqual([25, 50, 100, 200, 400, 400, 400]);
+    expect(lengths).toEqual([0, 25, 50, 100, 200, 400, 400, 400]);
   });
 
   it('grows where every frame stalls, also if the last back-off is over by then', () => {
     const backOff = new BackOff();
     task(backOff, 0, 3);
-    expect(lengthFrom(backOff, task(backOff, 100, 3))).toBe(50);
+    expect(lengthFrom(backOff, task(backOff, 33, 3))).toBe(25);
+    expect(lengthFrom(backOff, task(backOff, 99, 3))).toBe(50);
   });
 
-  it('is short again after half a second without a stall', () => {
+  it('forgets after a while without a stall', () => {
     const backOff = new BackOff();
     let now = task(backOff, 0, 3);
-    now = task(backOff, now + 26, 3);
-    expect(lengthFrom(backOff, now)).toBe(50);
-    now = task(backOff, now + 50 + 501, 3);
-    expect(lengthFrom(backOff, now)).toBe(25);
+    now = task(backOff, now, 3);
+    now = task(backOff, now + 25 + 151, 3);
+    expect(lengthFrom(backOff, now)).toBe(0);
+    expect(lengthFrom(backOff, task(backOff, now, 3))).toBe(25);
   });
 });
