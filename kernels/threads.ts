@@ -31,10 +31,8 @@ export function publish(control: usize, job: i32, task: usize, units: i32): void
   }
   atomic.store<i32>(control, ranges, Control.ranges);
   atomic.store<i32>(control, epoch, Control.epoch);
-  const sleepers = atomic.load<i32>(control, Control.sleepers);
-  if (sleepers > 0) {
-    const awake = atomic.load<i32>(control, Control.started) - atomic.load<i32>(control, Control.parked) - sleepers;
-    const wake = min(units - 1, awakeWorkers) - awake;
+  if (atomic.load<i32>(control, Control.sleepers) > 0) {
+    const wake = min(units - 1, awakeWorkers) - workersAwake(control);
     if (wake > 0) atomic.notify(control + Control.epoch, wake);
   }
   takeUnits(control, 0);
@@ -78,8 +76,12 @@ export function work(control: usize, thread: i32): void {
       atomic.sub<i32>(control, 1, Control.parked);
       continue;
     }
-    takeUnits(control, thread);
-    let spins = load<i32>(control, Control.spins);
+    let spins = 0;
+    // Workers that come from parking come all at once: those beyond the cores go to sleep.
+    if (workersAwake(control) <= load<i32>(control, Control.awake)) {
+      takeUnits(control, thread);
+      spins = load<i32>(control, Control.spins);
+    }
     while (spins > 0 && atomic.load<i32>(control, Control.epoch) == epoch) spins--;
     if (spins > 0) continue;
     atomic.add<i32>(control, 1, Control.sleepers);
@@ -87,6 +89,12 @@ export function work(control: usize, thread: i32): void {
     atomic.wait<i32>(control + Control.epoch, epoch, -1);
     atomic.sub<i32>(control, 1, Control.sleepers);
   }
+}
+
+@inline
+function workersAwake(control: usize): i32 {
+  const asleep = atomic.load<i32>(control, Control.sleepers) + atomic.load<i32>(control, Control.parked);
+  return atomic.load<i32>(control, Control.started) - asleep;
 }
 
 /** Computes units of the task at hand until all are claimed. */

@@ -22,6 +22,8 @@ export interface Cut {
   readonly parallel: boolean;
   /** Nanoseconds of each piece as the model expects them; one piece where not parallel. */
   readonly pieces: readonly number[];
+  /** All of them together. */
+  readonly workMs: number;
   readonly expectedMs: number;
 }
 
@@ -61,6 +63,7 @@ export function cutLayer(
     channelsOutermost: false,
     parallel: false,
     pieces: [alone * 1e6],
+    workMs: alone,
     expectedMs: alone,
   };
   if (threads < 2 || alone * 1e6 < THREAD_COST.breakEven) return whole;
@@ -93,6 +96,7 @@ export function cutLayer(
         channelsOutermost,
         parallel: true,
         pieces,
+        workMs: pieces.reduce((sum, piece) => sum + piece, 0) / 1e6,
         expectedMs: nanoseconds / 1e6,
       };
     }

@@ -19,8 +19,8 @@ export interface ConvCut {
   readonly channelsOutermost: boolean;
   /** Whether workers take part. */
   readonly parallel: boolean;
-  /** What the whole is expected to take on a reference machine. */
-  readonly expectedMs: number;
+  /** What the pieces together are expected to take on one core of a reference machine. */
+  readonly workMs: number;
 }
 
 /** One convolution or MatMul on the heap; addresses in bytes. */
@@ -142,7 +142,7 @@ export class KernelRunner {
     arena.setGeometry(geometry);
     arena.setEpilogue(epilogue);
     const items = Math.ceil(pixels / macroTile) * Math.ceil(w.outChannels / cut.groupChannels);
-    this.execute(Job.conv2d, items, cut.parallel ? 1 : items, cut.expectedMs);
+    this.execute(Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
   }
 
   /**
@@ -189,7 +189,7 @@ export class KernelRunner {
     return this.pool?.slots ?? 1;
   }
 
-  private execute(job: Job, items: number, unitItems: number, expectedMs = 0): void {
+  private execute(job: Job, items: number, unitItems: number, workMs = 0): void {
     const {arena, pool} = this;
     const unit = Math.max(unitItems, Math.ceil(items / MAX_UNITS));
     arena.setItems(items, unit);
@@ -199,7 +199,7 @@ export class KernelRunner {
       return;
     }
     try {
-      pool.run(job, arena.record, units, expectedMs);
+      pool.run(job, arena.record, units, workMs);
     } catch (error) {
       // A worker that is slow rather than dead may still read the record and write to its working memory.
       if (error instanceof PoolFailure) arena.abandon();

@@ -90,10 +90,10 @@ export class ThreadPool {
    *
    * @param task address of its record
    * @param units 2 to 65535
-   * @param expected milliseconds that it takes on a reference machine; 0 where that is not known well
+   * @param workMs what it takes one core of a reference machine; 0 where that is not known well
    * @throws PoolFailure if a worker died. The pool has no workers then, and what they worked on must not be freed.
    */
-  run(job: Job, task: number, units: number, expected = 0): void {
+  run(job: Job, task: number, units: number, workMs = 0): void {
     const {exports: kernels} = this.parts.kernels;
     const begin = performance.now();
     if (this.backOff.isOn(begin)) {
@@ -104,6 +104,7 @@ export class ThreadPool {
     const prompt = kernels.isDone(this.control, this.callerSpins);
     const ownEnd = performance.now();
     if (!prompt) this.waitForWorkers(units);
+    const expected = workMs / Math.min(this.threads, this.parts.cores);
     this.backOff.hear({begin, ownEnd, end: prompt ? ownEnd : performance.now(), expected});
   }
 

@@ -82,9 +82,10 @@ describe('cutLayer', () => {
     forEveryCase((cutCase) => {
       const {threads} = cutCase;
       const whole = cutOf(cutCase, 1).expectedMs * 1e6;
-      const {pieces, parallel, expectedMs} = cutOf(cutCase, threads);
+      const {pieces, parallel, workMs, expectedMs} = cutOf(cutCase, threads);
       const sum = pieces.reduce((total, piece) => total + piece, 0);
       expect(pieces.every((piece) => piece > 0)).toBe(true);
+      expect(workMs * 1e6).toBeCloseTo(sum, 3);
       if (!parallel) {
         expect(sum).toBeCloseTo(whole, 3);
         return;

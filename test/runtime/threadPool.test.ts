@@ -171,7 +171,7 @@ class Bench {
       bias: 0,
       geometry: GEOMETRY,
       epilogue: {min: -Infinity, max: Infinity},
-      cut: {macroTile, groupChannels, channelsOutermost, parallel: true, expectedMs: 0},
+      cut: {macroTile, groupChannels, channelsOutermost, parallel: true, workMs: 0},
     });
     return heap.f32.slice(output / 4, output / 4 + OUTPUTS);
   }
