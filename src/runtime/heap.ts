@@ -68,13 +68,13 @@ export class TfjsHeap {
     this.module._free(block);
   }
 
-  /** The whole heap as floats, index = address / 4. Do not keep: any allocation may kill it. */
+  /** The whole heap as floats, index = address / 4. Do not keep: the next allocation may detach it. */
   get f32(): Float32Array {
     if (this.floats.buffer !== this.memory.buffer) this.renewViews();
     return this.floats;
   }
 
-  /** The whole heap as integers, index = address / 4. Do not keep: any allocation may kill it. */
+  /** The whole heap as integers, index = address / 4. Do not keep: the next allocation may detach it. */
   get i32(): Int32Array {
     if (this.integers.buffer !== this.memory.buffer) this.renewViews();
     return this.integers;

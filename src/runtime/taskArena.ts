@@ -1,6 +1,7 @@
 import {Task} from '../../kernels/convTask';
 import {Header} from '../../kernels/task';
 import type {TfjsHeap} from './heap';
+import {HeapBlock} from './heapBlock';
 
 /**
  * Geometry of a convolution; a MatMul is a 1x1 convolution over an image of `rows` x 1 pixels. Lengths in pixels. The
@@ -42,24 +43,25 @@ const SCRATCH_ALIGNMENT = 128;
  * `free` gives it back.
  */
 export class TaskArena {
-  private address = 0;
-  private size = 0;
+  private readonly block: HeapBlock;
 
-  constructor(private readonly heap: TfjsHeap) {}
+  constructor(private readonly heap: TfjsHeap) {
+    this.block = new HeapBlock(heap);
+  }
 
   /** Address of the record. */
   get record(): number {
-    return this.address;
+    return this.block.address;
   }
 
   /** Address of the data that all threads read. */
   get shared(): number {
-    return this.address + RECORD_BYTES;
+    return this.record + RECORD_BYTES;
   }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.size;
+    return this.block.bytes;
   }
 
   /**
@@ -73,33 +75,29 @@ export class TaskArena {
     const common = RECORD_BYTES + roundUp(sharedBytes, SCRATCH_ALIGNMENT);
     const each = roundUp(scratchBytes, SCRATCH_ALIGNMENT);
     const bytes = common + each * threads;
-    if (bytes > this.size) {
-      this.free();
-      this.address = this.heap.allocate(bytes);
-      this.size = bytes;
-    }
+    this.block.reserve(bytes);
     const {i32} = this.heap;
-    const record = this.address / 4;
-    i32[record + Header.scratch] = this.address + common;
+    const record = this.record / 4;
+    i32[record + Header.scratch] = this.record + common;
     i32[record + Header.scratchBytes] = each;
   }
 
   /** Writes how the task is cut. */
   setItems(items: number, unitItems: number): void {
     const {i32} = this.heap;
-    const record = this.address / 4;
+    const record = this.record / 4;
     i32[record + Header.items] = items;
     i32[record + Header.unitItems] = unitItems;
   }
 
   /** Writes a record's own words, those behind the header. */
   setWords(words: readonly number[]): void {
-    this.heap.i32.set(words, this.address / 4 + Header.words);
+    this.heap.i32.set(words, this.record / 4 + Header.words);
   }
 
   setGeometry(g: ConvGeometry): void {
     const {i32} = this.heap;
-    const record = this.address / 4;
+    const record = this.record / 4;
     i32[record + Task.inHeight] = g.inHeight;
     i32[record + Task.inWidth] = g.inWidth;
     i32[record + Task.inChannels] = g.inChannels;
@@ -117,7 +115,7 @@ export class TaskArena {
 
   setEpilogue({min, max, slope}: Epilogue): void {
     const {f32, i32} = this.heap;
-    const record = this.address / 4;
+    const record = this.record / 4;
     f32[record + Task.minBits] = min;
     f32[record + Task.maxBits] = max;
     if (slope === undefined) {
@@ -125,7 +123,7 @@ export class TaskArena {
     } else if (typeof slope === 'number') {
       f32[record + Task.words] = slope; // the word behind the record
       i32[record + Task.slopeCount] = 1;
-      i32[record + Task.slopes] = this.address + Task.words * 4;
+      i32[record + Task.slopes] = this.record + Task.words * 4;
     } else {
       i32[record + Task.slopeCount] = slope.count;
       i32[record + Task.slopes] = slope.address;
@@ -133,14 +131,12 @@ export class TaskArena {
   }
 
   free(): void {
-    if (this.address) this.heap.free(this.address);
-    this.abandon();
+    this.block.free();
   }
 
   /** Leaves the memory to whoever may still write to it: it is never freed. */
   abandon(): void {
-    this.address = 0;
-    this.size = 0;
+    this.block.abandon();
   }
 }
 

@@ -1,15 +1,17 @@
 import type {TfjsHeap} from './heap';
+import {HeapBlock} from './heapBlock';
 
-/** Zeros in the heap that kernels read where an image has no pixels. Grows to the largest need; nobody writes to them. */
+/** Zeros in the heap that kernels read where an image has no pixels; nobody writes to them. */
 export class Zeros {
-  private address = 0;
-  private size = 0;
+  private readonly block: HeapBlock;
 
-  constructor(private readonly heap: TfjsHeap) {}
+  constructor(private readonly heap: TfjsHeap) {
+    this.block = new HeapBlock(heap);
+  }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.size;
+    return this.block.bytes;
   }
 
   /**
@@ -18,18 +20,12 @@ export class Zeros {
    * @throws Error if the heap is exhausted; nothing is held then.
    */
   of(bytes: number): number {
-    if (bytes > this.size) {
-      this.free();
-      this.address = this.heap.allocate(bytes);
-      this.size = bytes;
-      this.heap.f32.fill(0, this.address / 4, (this.address + bytes) / 4);
-    }
-    return this.address;
+    const {block} = this;
+    if (block.reserve(bytes)) this.heap.f32.fill(0, block.address / 4, (block.address + bytes) / 4);
+    return block.address;
   }
 
   free(): void {
-    if (this.address) this.heap.free(this.address);
-    this.address = 0;
-    this.size = 0;
+    this.block.free();
   }
 }
