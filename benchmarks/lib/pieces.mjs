@@ -37,8 +37,8 @@ function planConvolution({name, kernel, inChannels, outChannels, outSize}, threa
   const counts = Object.fromEntries(BLOCK_SIZES.map((n) => [n, k * Math.ceil(outChannels / n)]));
   const statistics = {nonzeros: k * outChannels, size: k * outChannels, kept: counts, total: counts};
 
+  const {path, expectedMs} = choosePath(geometry, statistics, variant);
   const plan = (count) => {
-    const {path, expectedMs} = choosePath(geometry, statistics, variant, true, count);
     const {call} = COST_CONSTANTS[variant][pathName(path, geometry.outputPixels)];
     // Stock's kernels run on the calling thread.
     if (path.kind === 'stock') return {call, fork: 0, pieces: [expectedMs * 1e6 - call]};
