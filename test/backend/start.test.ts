@@ -7,6 +7,8 @@ import {OURS} from '../support/backends';
 import {makeNetwork, startOnThreads, stopBackend} from '../support/network';
 import {errorOfRange} from '../support/realModels';
 import {until, workersThat} from '../support/workers';
+import {registerStock} from '../support/stockBackend';
+import {spyOnWarnings} from '../support/warnings';
 
 const memoryOf = (backend: unknown) => TfjsHeap.of((backend as BackendWasm).wasm as unknown as EmscriptenHeap).memory;
 
@@ -16,14 +18,7 @@ const reasons = () => backendInfo().reasons.join('; ');
 const expectNear = (actual: Float32Array, expected: Float32Array) =>
   expect(errorOfRange(actual, expected)).toBeLessThan(1e-5);
 
-const stockFactory = tf.findBackendFactory('wasm');
-const registerStock = (factory = stockFactory) => tf.registerBackend('wasm', factory, 2);
-
-let warnings: jest.SpyInstance;
-
-beforeEach(() => {
-  warnings = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
-});
+const warnings = spyOnWarnings();
 
 afterEach(async () => {
   jest.restoreAllMocks();
@@ -113,7 +108,7 @@ describe('the start of the backend', () => {
       expect(isShared(memoryOf(backend))).toBe(false);
       const network = makeNetwork(11);
       const ours = network.run();
-      expect(warnings).not.toHaveBeenCalled();
+      expect(warnings()).not.toHaveBeenCalled();
       configure({threads: 3});
       expect(backendInfo().threads).toBe(1);
       expect(getThreadsCount()).toBe(1);
@@ -122,10 +117,10 @@ describe('the start of the backend', () => {
       expectNear(network.run(), ours);
       network.dispose();
       const message = [expect.stringMatching(/^blocksparse-1xn: runs on one thread: .+/)];
-      expect(warnings.mock.calls).toEqual([message]);
+      expect(warnings().mock.calls).toEqual([message]);
       await startOnThreads(4);
       expect(backendInfo().threads).toBe(1);
-      expect(warnings.mock.calls).toEqual([message]);
+      expect(warnings().mock.calls).toEqual([message]);
     });
   });
 });

@@ -8,6 +8,8 @@ import {OURS} from '../support/backends';
 import {makeNetwork, sameBits, startOnThreads, stopBackend} from '../support/network';
 import {errorOfRange} from '../support/realModels';
 import {until, workersThat} from '../support/workers';
+import {registerStock} from '../support/stockBackend';
+import {spyOnWarnings} from '../support/warnings';
 
 const memoryOf = (backend: unknown) => TfjsHeap.of((backend as BackendWasm).wasm as unknown as EmscriptenHeap).memory;
 
@@ -23,14 +25,7 @@ async function setThreads(threads: number): Promise<void> {
   await until(() => backendInfo().threads === threads, `${threads} threads run`);
 }
 
-const stockFactory = tf.findBackendFactory('wasm');
-const registerStock = (factory = stockFactory) => tf.registerBackend('wasm', factory, 2);
-
-let warnings: jest.SpyInstance;
-
-beforeEach(() => {
-  warnings = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
-});
+const warnings = spyOnWarnings();
 
 afterEach(async () => {
   jest.restoreAllMocks();
@@ -90,7 +85,7 @@ describe('the number of threads', () => {
     configure({threads: 'auto'}); // what setThreadsCount says now counts at the next start
     expect(sameBits(network.run(), expected)).toBe(true);
     network.dispose();
-    expect(warnings).not.toHaveBeenCalled();
+    expect(warnings()).not.toHaveBeenCalled();
   });
 
   it('says how many threads there are at each moment', async () => {
@@ -163,7 +158,7 @@ describe('the backend on several threads', () => {
       configure({threads: 3}); // concerns nobody now
       expect(factory.workers).toHaveLength(3);
     }
-    expect(warnings).not.toHaveBeenCalled();
+    expect(warnings()).not.toHaveBeenCalled();
   });
 
   it('stops workers that are just starting when it is removed', async () => {
@@ -172,7 +167,7 @@ describe('the backend on several threads', () => {
     configure({threads: 6});
     await stopBackend();
     await until(() => factory.workers.length === 5 && factory.running === 0, 'all workers ended');
-    expect(warnings).not.toHaveBeenCalled();
+    expect(warnings()).not.toHaveBeenCalled();
   });
 
   it('leaves no workers behind when it is removed while it starts', async () => {

@@ -88,7 +88,7 @@ function sampleOf(artifacts: tf.io.ModelArtifacts, changed: readonly string[]): 
   );
 
   const unfused = models.find((path) => path.includes('mobilenet_v2_0.50_224_feature_vector'));
-  // Skipped where that model is not there.
+  // Skipped, with the word that sharedGraphModels says, where that model is not there: it does not belong to this repository.
   (unfused ? it : it.skip)('the depthwise layers of a model of an old converter are fused', () => {
     const {artifacts, changes} = cleanUpGraph(readModel(unfused!));
     const graph = ModelGraph.from(artifacts);

@@ -34,7 +34,7 @@ const GEOMETRY: ConvGeometry = {
   padTop: 1,
   padLeft: 1,
 };
-/** As many cores as any test has threads: workers beyond their number sleep. */
+/** More cores than a test has threads: workers beyond their number would sleep. */
 const ENOUGH_CORES = 64;
 const K = 9 * CIN;
 const OUTPUTS = SIZE * SIZE * COUT;
