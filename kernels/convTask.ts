@@ -20,6 +20,8 @@ export enum Task {
   bias,
   /** Which microkernel runs: see `Kernel`. */
   kernel,
+  /** Pixels that the microkernel computes at a time. */
+  tile,
   /** N: output channels a block. */
   n,
   /** K = kh * kw * inChannels: the length of a pixel's im2col row. */

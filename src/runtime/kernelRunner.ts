@@ -131,6 +131,7 @@ export class KernelRunner {
     i32[record + Task.rowStart] = w.rowStart;
     i32[record + Task.bias] = arena.shared;
     i32[record + Task.kernel] = kernel;
+    i32[record + Task.tile] = tile;
     i32[record + Task.n] = w.n;
     i32[record + Task.k] = w.k;
     i32[record + Task.outChannels] = w.outChannels;
