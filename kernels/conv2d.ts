@@ -105,7 +105,7 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i3
   const n = load<i32>(task, Task.n << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
-  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const columns = <usize>load<i32>(task, Task.columns << 2);
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   const valueBytes = <usize>n << 2;
@@ -114,7 +114,7 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i3
     const begin = <usize>load<i32>(rowStart), end = <usize>load<i32>(rowStart, 4);
     for (let part = 0; part < n && c < to; part += 8, c += 8) {
       const at = <usize>c << 2;
-      const o = offsets + (begin << 2), oEnd = offsets + (end << 2);
+      const o = columns + (begin << 1), oEnd = columns + (end << 1);
       const w = values + begin * valueBytes + (<usize>part << 2);
       const outBytes = <usize>outChannels << 2;
       const left = outChannels - c;
@@ -152,7 +152,7 @@ function panelRows(
   const k = load<i32>(task, Task.k << 2);
   const n = load<i32>(task, Task.n << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
-  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const columns = <usize>load<i32>(task, Task.columns << 2);
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   const rowStart = <usize>load<i32>(task, Task.rowStart << 2);
@@ -169,11 +169,11 @@ function panelRows(
       const whole = count == tile && channels % n == 0;
       const to = whole ? at : room, toBytes = whole ? outBytes : GROUP << 2;
       if (n == 4) {
-        f32_spmm_1x4_p8(panel, offsets, rowStart, first, last, values, bias, to, toBytes, low, high);
+        f32_spmm_1x4_p8(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
       } else if (n == 2) {
-        f32_spmm_1x2_p16(panel, offsets, rowStart, first, last, values, bias, to, toBytes, low, high);
+        f32_spmm_1x2_p16(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
       } else {
-        f32_spmm_1x1_p32(panel, offsets, rowStart, first, last, values, bias, room, 0, low, high);
+        f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
         unpackPlanes(room, tile, channels, count, at, outBytes);
       }
       if (n > 1 && !whole) copyPixels(room, GROUP << 2, at, outBytes, count, channels);
@@ -196,13 +196,13 @@ function lastPixels(task: usize, rows: usize, pixels: i32, from: i32, to: i32, o
   const n = load<i32>(task, Task.n << 2);
   const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
-  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const columns = <usize>load<i32>(task, Task.columns << 2);
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   let rowStart = <usize>load<i32>(task, Task.rowStart << 2) + (<usize>(from / n) << 2);
   for (let c = from; c < to; c += n, rowStart += 4) {
     const begin = <usize>load<i32>(rowStart), at = <usize>c << 2, left = min(n, to - c);
-    const o = offsets + (begin << 2), oEnd = offsets + (<usize>load<i32>(rowStart, 4) << 2);
+    const o = columns + (begin << 1), oEnd = columns + (<usize>load<i32>(rowStart, 4) << 1);
     const w = values + begin * (<usize>n << 2);
     if (n == 4) f32_spmm_1x4_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
     else if (n == 2) f32_spmm_1x2_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);

@@ -12,8 +12,8 @@ export enum Task {
   output,
   /** Packed values: for every kept entry N filters, N innermost, in block-row order. */
   values,
-  /** For every kept entry its byte offset in a panel or pixel row. Unused by dense kernels. */
-  offsets,
+  /** For every kept entry its column, in 16 bits. Unused by dense kernels. */
+  columns,
   /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
   rowStart,
   /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */

@@ -37,10 +37,10 @@ export function microkernelSource() {
 const range = (n) => Array.from({length: n}, (_, i) => i);
 const each = (n, f, separator = '\n') => range(n).map(f).join(separator);
 
-/** Parameters of a kernel over pixel rows. A sparse one has the byte offsets of its kept columns beside the values. */
+/** Parameters of a kernel over pixel rows. A sparse one has its kept columns, in 16 bits, beside the values. */
 const rowParameters = (sparse, n = 8) =>
   sparse
-    ? `rows: usize, rowBytes: usize, pixels: i32, offsets: usize, offsetsEnd: usize, values: usize,${n === 8 ? ' valueBytes: usize,' : ''}
+    ? `rows: usize, rowBytes: usize, pixels: i32, columns: usize, columnsEnd: usize, values: usize,${n === 8 ? ' valueBytes: usize,' : ''}
   bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`
     : `rows: usize, rowBytes: usize, pixels: i32, k: i32, values: usize,
   bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`;
@@ -71,7 +71,7 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${channels}_p${p}(
     let w = values;
     let ${halves.map((a, h) => `${a}0 = v128.load(bias, ${16 * h})`).join(', ')};
     let ${each(p - 1, (i) => halves.map((a) => `${a}${i + 1} = ${a}0`).join(', '), ', ')};
-    ${sparse ? 'for (let o = offsets; o < offsetsEnd; o += 4) {\n      const column = <usize>load<i32>(o);' : 'for (const end = x0 + (<usize>k << 2); x0 < end; ) {'}
+    ${sparse ? 'for (let o = columns; o < columnsEnd; o += 2) {\n      const column = <usize>load<u16>(o) << 2;' : 'for (const end = x0 + (<usize>k << 2); x0 < end; ) {'}
       const ${halves.map((_, h) => `${weights[h]} = v128.load(w, ${16 * h})`).join(', ')};
       let x: v128;
       ${each(p, pixel, '\n      ')}
@@ -87,15 +87,13 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${channels}_p${p}(
 /**
  * One block row, one pixel at a time: fully connected layers, squeeze-and-excite branches, and the last pixels of an image
  * that fill no tile. Four entries in turn feed their own accumulators, which hides the latency that more pixels would. A
- * vector is 4 channels, and of a block of 1 or 2 as many lanes; offsets of those kernels point into a panel (PANEL_TILES).
+ * vector is 4 channels, and of a block of 1 or 2 as many lanes.
  */
 const onePixel = ({sparse, n}) => {
   const halves = n === 8 ? ['a', 'b'] : ['a'];
-  const shift = n === 8 ? 0 : Math.log2(PANEL_TILES.find((tile) => tile.n === n).p);
   const load = n === 1 ? 'v128.load32_zero' : n === 2 ? 'v128.load64_zero' : 'v128.load';
   const entry = (i) => {
-    const offset = `<usize>load<i32>(o, ${4 * i})`;
-    const x = sparse ? `x + ${shift ? `(${offset} >> ${shift})` : offset}` : `x, ${4 * i}`;
+    const x = sparse ? `x + (<usize>load<u16>(o, ${2 * i}) << 2)` : `x, ${4 * i}`;
     // The distance of two entries is a constant, but for N = 8, whose kernel serves 16 and 32.
     const constant = !sparse || n < 8;
     const madds = halves.map((a, h) => {
@@ -114,18 +112,18 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${n}_p1(
   const low = f32x4.splat(min), high = f32x4.splat(max);
   for (let p = 0; p < pixels; p++) {
     ${sparse ? 'const' : 'let'} x = rows + <usize>p * rowBytes;
-    ${sparse ? 'let o = offsets;\n    const end = offsetsEnd, unrolled = o + (end - o & ~15);' : 'const end = x + (<usize>k << 2), unrolled = x + (<usize>(k & ~3) << 2);'}
+    ${sparse ? 'let o = columns;\n    const end = columnsEnd, unrolled = o + (end - o & ~7);' : 'const end = x + (<usize>k << 2), unrolled = x + (<usize>(k & ~3) << 2);'}
     let w = values;
     let ${start};
     let ${each(3, (i) => halves.map((a) => `${a}${i + 1} = f32x4.splat(0)`).join(', '), ', ')};
     let s: v128;
     while (${sparse ? 'o' : 'x'} < unrolled) {
       ${each(4, entry, '\n      ')}
-      ${sparse ? 'o' : 'x'} += 16;${step(4)}
+      ${sparse ? 'o += 8' : 'x += 16'};${step(4)}
     }
     while (${sparse ? 'o' : 'x'} < end) {
       ${entry(0)}
-      ${sparse ? 'o' : 'x'} += 4;${step(1)}
+      ${sparse ? 'o += 2' : 'x += 4'};${step(1)}
     }
     store${halves.length * 4}(out + <usize>p * outBytes, ${halves.map((a) => `clamp(${sum(a)}, low, high)`).join(', ')}, channels);
   }
@@ -169,8 +167,7 @@ export function pack_panel_p${p}(rows: usize, rowBytes: usize, pixels: i32, k: i
 
 /**
  * Block rows first .. last - 1 over one panel [K][p], where a column is the p pixels of one im2col channel. N x p / 4
- * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers. Offsets are byte offsets into the
- * panel. N = 4 and 2 store whole pixels, `outBytes` apart: p of them and N channels, whatever the layer has, so the driver
+ * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers.  N = 4 and 2 store whole pixels, `outBytes` apart: p of them and N channels, whatever the layer has, so the driver
  * gives ragged ends a place of their own. N = 1 writes planes [channel][p], which the driver transposes.
  */
 const panel = ({n, p}) => {
@@ -187,7 +184,7 @@ const panel = ({n, p}) => {
         let x: v128;
         ${each(vectors, (v) => `x = v128.load(q, ${16 * v}); ${each(n, (j) => madd(j, v), ' ')}`, '\n        ')}`;
     return `{
-        const q = panel + <usize>load<i32>(o, ${4 * i});
+        const q = panel + <usize>load<u16>(o, ${2 * i}) * ${4 * p};
         ${loop}
       }`;
   };
@@ -217,23 +214,23 @@ const panel = ({n, p}) => {
   }[n]();
   return `
 export function f32_spmm_1x${n}_p${p}(
-  panel: usize, offsets: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, out: usize,
+  panel: usize, columns: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, out: usize,
   outBytes: usize, min: f32, max: f32,
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
   const begin = <usize>load<i32>(rowStart + (<usize>first << 2));
-  let o = offsets + (begin << 2), w = values + begin * ${4 * n};
+  let o = columns + (begin << 1), w = values + begin * ${4 * n};
   let b = bias + <usize>first * ${4 * n}, y = out;
   for (let r = first; r < last; r++) {
-    const end = offsets + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 2);
+    const end = columns + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 1);
     ${each(n, (j) => `let a${j}_0 = v128.load32_splat(b, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
-    for (const pairs = o + (end - o & ~7); o < pairs; ) {
+    for (const pairs = o + (end - o & ~3); o < pairs; ) {
       ${entry(0)} ${entry(1)}
-      o += 8; w += ${8 * n};
+      o += 4; w += ${8 * n};
     }
     if (o < end) {
       ${entry(0)}
-      o += 4; w += ${4 * n};
+      o += 2; w += ${4 * n};
     }
     ${limit}
     ${pixels}

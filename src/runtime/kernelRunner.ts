@@ -127,7 +127,7 @@ export class KernelRunner {
     i32[record + Task.input] = input;
     i32[record + Task.output] = output;
     i32[record + Task.values] = w.values;
-    i32[record + Task.offsets] = w.offsets;
+    i32[record + Task.columns] = w.columns;
     i32[record + Task.rowStart] = w.rowStart;
     i32[record + Task.bias] = arena.shared;
     i32[record + Task.kernel] = kernel;

@@ -1,6 +1,6 @@
 import type {PackedFilter} from '../packed';
 import type {TfjsHeap} from './heap';
-import {panelTile, type WeightLayout} from './microkernels';
+import {type WeightLayout} from './microkernels';
 
 /** Weights in the heap, in the form that a microkernel walks. */
 export interface HeapWeights {
@@ -9,7 +9,7 @@ export interface HeapWeights {
   readonly k: number;
   readonly outChannels: number;
   readonly values: number;
-  readonly offsets: number;
+  readonly columns: number;
   readonly rowStart: number;
   /** Bytes that they hold. */
   readonly bytes: number;
@@ -24,20 +24,20 @@ export interface HeapWeights {
 export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boolean): HeapWeights {
   const {n, values, columns, rowStart, inChannels: k, outChannels} = packed;
   const layout = dense ? 'dense' : sparseLayout(n);
-  const columnBytes = 4 * (panelTile(layout) || 1);
   const blocks = columns.length;
-  const index = dense ? 0 : blocks + rowStart.length;
-  const bytes = (values.length + index) * 4;
+  const rowStartBytes = dense ? 0 : rowStart.length * 4;
+  const columnBytes = dense ? 0 : Math.ceil(blocks / 2) * 4;
+  const bytes = values.length * 4 + rowStartBytes + columnBytes;
   const address = heap.allocate(bytes);
   // Views only now: the allocation may have moved the heap.
   heap.f32.set(values, address / 4);
-  const offsets = address + values.length * 4;
+  const rows = address + values.length * 4;
+  const indexes = rows + rowStartBytes;
   if (!dense) {
-    const {i32} = heap;
-    for (let i = 0, to = offsets / 4; i < blocks; i++, to++) i32[to] = columns[i] * columnBytes;
-    i32.set(rowStart, offsets / 4 + blocks);
+    heap.i32.set(rowStart, rows / 4);
+    new Uint16Array(heap.memory.buffer).set(columns, indexes / 2);
   }
-  return {layout, n, k, outChannels, values: address, offsets, rowStart: offsets + blocks * 4, bytes};
+  return {layout, n, k, outChannels, values: address, columns: indexes, rowStart: rows, bytes};
 }
 
 /** Frees what `uploadWeights` allocated. */
