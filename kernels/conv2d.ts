@@ -1,7 +1,7 @@
 // The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
 // finishes with the activations that a clamp cannot express.
 import {
-  f32_gemm_1x4_p8, f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p1, f32_spmm_1x1_p32, f32_spmm_1x2_p1,
+  f32_gemm_1x4_p8, f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p1, f32_spmm_1x1_p16, f32_spmm_1x1_p32, f32_spmm_1x2_p1,
   f32_spmm_1x2_p16, f32_spmm_1x4_p1, f32_spmm_1x4_p8, f32_spmm_1x8_p1, f32_spmm_1x8_p4, f32_spmm_1x8_p6, pack_panel_p16,
   pack_panel_p32, pack_panel_p8,
 } from './generated/microkernels';
@@ -173,7 +173,8 @@ function panelRows(
       } else if (n == 2) {
         f32_spmm_1x2_p16(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
       } else {
-        f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        if (tile == 16) f32_spmm_1x1_p16(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        else f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
         unpackPlanes(room, tile, channels, count, at, outBytes);
       }
       if (n > 1 && !whole) copyPixels(room, GROUP << 2, at, outBytes, count, channels);

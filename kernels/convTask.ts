@@ -78,5 +78,6 @@ export enum Kernel {
   f32_spmm_1x8_p6,
   f32_spmm_1x4_p8,
   f32_spmm_1x2_p16,
+  f32_spmm_1x1_p16,
   f32_spmm_1x1_p32,
 }

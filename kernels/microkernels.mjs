@@ -8,10 +8,14 @@
 const ROW_TILES = [4, 6];
 /** The dense kernel for a last block row of at most 4 channels: 8 would compute as much again in vain. */
 const NARROW_ROW_TILE = 8;
-/** Kernels whose vectors run along pixels. N x p / 4 accumulators: 8 hide the latency of a multiply-add. */
+/**
+ * Kernels whose vectors run along pixels. N x p / 4 accumulators: 8 hide the latency of a multiply-add, be they two sets
+ * that take entries in turn. Such a kernel loads more for each multiply-add, but its panel is half as large.
+ */
 const PANEL_TILES = [
   {n: 4, p: 8},
   {n: 2, p: 16},
+  {n: 1, p: 16, sets: 2},
   {n: 1, p: 32},
 ];
 
@@ -29,7 +33,8 @@ export function microkernelSource() {
     ...[false, true].flatMap((sparse) => ROW_TILES.map((p) => pixelRows(sparse, p))),
     ...[{sparse: false, n: 8}, ...[1, 2, 4, 8].map((n) => ({sparse: true, n}))].map(onePixel),
     pixelRows(false, NARROW_ROW_TILE, 4),
-    ...PANEL_TILES.flatMap((tile) => [packPanel(tile), panel(tile)]),
+    ...[8, 16, 32].map(packPanel),
+    ...PANEL_TILES.map(panel),
     ...DEPTHWISE_TILES.map(depthwise),
   ].join('\n');
 }
@@ -130,6 +135,9 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${n}_p1(
 }`;
 };
 
+/** Names of independent sets of accumulators. */
+const SETS = ['a', 'b'];
+
 /** Names of the 4 vectors that a 4x4 transpose of r0 .. r3 gives, and the code that makes them. */
 const transpose = (r, y) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 0, 4, 1, 5), ${y}cd = v128.shuffle<f32>(${r[2]}, ${r[3]}, 0, 4, 1, 5);
       const ${y}ef = v128.shuffle<f32>(${r[0]}, ${r[1]}, 2, 6, 3, 7), ${y}gh = v128.shuffle<f32>(${r[2]}, ${r[3]}, 2, 6, 3, 7);
@@ -140,7 +148,7 @@ const transpose = (r, y) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 
  * Fills a panel [K][p] from pixel rows of K floats, in 4x4 tiles. Pixels beyond the last repeat it: no garbage, no denormals
  * in the padding.
  */
-const packPanel = ({p}) => {
+const packPanel = (p) => {
   const square = (at) => `{
         const r0 = v128.load(x0, ${4 * at}), r1 = v128.load(x1, ${4 * at}), r2 = v128.load(x2, ${4 * at}), r3 = v128.load(x3, ${4 * at});
         ${transpose(range(4).map((i) => `r${i}`), 'y')}
@@ -170,10 +178,11 @@ export function pack_panel_p${p}(rows: usize, rowBytes: usize, pixels: i32, k: i
  * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers.  N = 4 and 2 store whole pixels, `outBytes` apart: p of them and N channels, whatever the layer has, so the driver
  * gives ragged ends a place of their own. N = 1 writes planes [channel][p], which the driver transposes.
  */
-const panel = ({n, p}) => {
+const panel = ({n, p, sets = 1}) => {
   const vectors = p / 4;
-  const madd = (j, v) => `a${j}_${v} = fma(x${vectors <= n ? v : ''}, s${vectors <= n ? '' : j}, a${j}_${v});`;
   const entry = (i) => {
+    const a = SETS[i % sets];
+    const madd = (j, v) => `${a}${j}_${v} = fma(x${vectors <= n ? v : ''}, s${vectors <= n ? '' : j}, ${a}${j}_${v});`;
     const splat = (j) => `v128.load32_splat(w, ${4 * (n * i + j)})`;
     const loop =
       vectors <= n
@@ -190,7 +199,8 @@ const panel = ({n, p}) => {
   };
   const pixel = (i) => (i === 0 ? 'y' : `y${i}`);
   const pixels = n === 1 ? '' : `const ${each(p - 1, (i) => `y${i + 1} = ${pixel(i)} + outBytes`, ', ')};`;
-  const limit = each(n, (j) => each(vectors, (v) => `a${j}_${v} = clamp(a${j}_${v}, low, high);`, ' '), '\n    ');
+  const sum = (j, v) => (sets === 1 ? `a${j}_${v}` : `f32x4.add(a${j}_${v}, b${j}_${v})`);
+  const limit = each(n, (j) => each(vectors, (v) => `a${j}_${v} = clamp(${sum(j, v)}, low, high);`, ' '), '\n    ');
   const store = {
     1: () => each(vectors, (v) => `v128.store(y, a0_${v}, ${16 * v});`, ' '),
     2: () =>
@@ -220,10 +230,11 @@ export function f32_spmm_1x${n}_p${p}(
   const low = f32x4.splat(min), high = f32x4.splat(max);
   const begin = <usize>load<i32>(rowStart + (<usize>first << 2));
   let o = columns + (begin << 1), w = values + begin * ${4 * n};
-  let b = bias + <usize>first * ${4 * n}, y = out;
+  let from = bias + <usize>first * ${4 * n}, y = out;
   for (let r = first; r < last; r++) {
     const end = columns + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 1);
-    ${each(n, (j) => `let a${j}_0 = v128.load32_splat(b, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
+    ${each(n, (j) => `let a${j}_0 = v128.load32_splat(from, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
+    ${each(sets - 1, (i) => `let ${each(n, (j) => each(vectors, (v) => `${SETS[i + 1]}${j}_${v} = f32x4.splat(0)`, ', '), ', ')};`)}
     for (const pairs = o + (end - o & ~3); o < pairs; ) {
       ${entry(0)} ${entry(1)}
       o += 4; w += ${8 * n};
@@ -235,7 +246,7 @@ export function f32_spmm_1x${n}_p${p}(
     ${limit}
     ${pixels}
     ${store}
-    y += ${n === 1 ? 4 * p : 4 * n}; b += ${4 * n};
+    y += ${n === 1 ? 4 * p : 4 * n}; from += ${4 * n};
   }
 }`;
 };

@@ -3,7 +3,7 @@ import {Job} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import type {KernelModule} from './kernelModule';
-import {KERNEL_TILES, microkernel, panelTile} from './microkernels';
+import {KERNEL_TILES, microkernel, readsPanels} from './microkernels';
 import type {HeapWeights} from './packedWeights';
 import {type ConvGeometry, type Epilogue, TaskArena} from './taskArena';
 import {Zeros} from './zeros';
@@ -113,12 +113,12 @@ export class KernelRunner {
   conv2d({input, output, weights: w, bias, geometry, epilogue, cut}: Conv2DCall): void {
     const {arena} = this;
     const pixels = geometry.batch * geometry.outHeight * geometry.outWidth;
-    const kernel = microkernel(w.layout, pixels, this.variant);
+    const kernel = microkernel(w, pixels, this.variant);
     const tile = KERNEL_TILES[kernel];
     const macroTile = Math.ceil(Math.min(cut.macroTile, pixels) / tile) * tile;
     const direct = isDirect(geometry);
     const biasBytes = w.outChannels * 4 + BIAS_PADDING_BYTES;
-    const copies = (direct ? 0 : 1) + (panelTile(w.layout) ? 1 : 0);
+    const copies = (direct ? 0 : 1) + (readsPanels(kernel) ? 1 : 0);
     arena.reserve(biasBytes, copies * macroTile * w.k * 4 + PLANES_BYTES, this.slots);
 
     this.writeBias(bias, arena.shared, w.outChannels, biasBytes);

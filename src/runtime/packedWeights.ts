@@ -1,12 +1,9 @@
 import type {PackedFilter} from '../packed';
 import type {TfjsHeap} from './heap';
-import {type WeightLayout} from './microkernels';
+import type {WeightLayout} from './microkernels';
 
 /** Weights in the heap, in the form that a microkernel walks. */
-export interface HeapWeights {
-  readonly layout: WeightLayout;
-  readonly n: number;
-  readonly k: number;
+export interface HeapWeights extends WeightLayout {
   readonly outChannels: number;
   readonly values: number;
   readonly columns: number;
@@ -23,7 +20,6 @@ export interface HeapWeights {
  */
 export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boolean): HeapWeights {
   const {n, values, columns, rowStart, inChannels: k, outChannels} = packed;
-  const layout = dense ? 'dense' : sparseLayout(n);
   const blocks = columns.length;
   const rowStartBytes = dense ? 0 : rowStart.length * 4;
   const columnBytes = dense ? 0 : Math.ceil(blocks / 2) * 4;
@@ -37,16 +33,10 @@ export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boole
     heap.i32.set(rowStart, rows / 4);
     new Uint16Array(heap.memory.buffer).set(columns, indexes / 2);
   }
-  return {layout, n, k, outChannels, values: address, columns: indexes, rowStart: rows, bytes};
+  return {dense, n, k, outChannels, values: address, columns: indexes, rowStart: rows, bytes};
 }
 
 /** Frees what `uploadWeights` allocated. */
 export function freeWeights(heap: TfjsHeap, weights: HeapWeights): void {
   heap.free(weights.values);
-}
-
-function sparseLayout(n: number): WeightLayout {
-  if (n === 1) return 'panel1';
-  if (n === 2) return 'panel2';
-  return n === 4 ? 'panel4' : 'rows';
 }
