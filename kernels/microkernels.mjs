@@ -148,7 +148,10 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${n}_p1(
 const SETS = ['a', 'b'];
 
 /** Names of the 4 vectors that a 4x4 transpose of r0 .. r3 gives, and the code that makes them. */
-const transpose = (r, y) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 0, 4, 1, 5), ${y}cd = v128.shuffle<f32>(${r[2]}, ${r[3]}, 0, 4, 1, 5);
+const transpose = (
+  r,
+  y,
+) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 0, 4, 1, 5), ${y}cd = v128.shuffle<f32>(${r[2]}, ${r[3]}, 0, 4, 1, 5);
       const ${y}ef = v128.shuffle<f32>(${r[0]}, ${r[1]}, 2, 6, 3, 7), ${y}gh = v128.shuffle<f32>(${r[2]}, ${r[3]}, 2, 6, 3, 7);
       const ${y}0 = v128.shuffle<f64>(${y}ab, ${y}cd, 0, 2), ${y}1 = v128.shuffle<f64>(${y}ab, ${y}cd, 1, 3);
       const ${y}2 = v128.shuffle<f64>(${y}ef, ${y}gh, 0, 2), ${y}3 = v128.shuffle<f64>(${y}ef, ${y}gh, 1, 3);`;
@@ -157,7 +160,10 @@ const transpose = (r, y) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 
 const packPanel = (p) => {
   const square = (at) => `{
         const r0 = v128.load(x0, ${4 * at}), r1 = v128.load(x1, ${4 * at}), r2 = v128.load(x2, ${4 * at}), r3 = v128.load(x3, ${4 * at});
-        ${transpose(range(4).map((i) => `r${i}`), 'y')}
+        ${transpose(
+          range(4).map((i) => `r${i}`),
+          'y',
+        )}
         ${each(4, (i) => `v128.store(to, y${i}, ${4 * p * (at + i)});`, ' ')}
       }`;
   const step = (count) => `${each(4, (i) => `x${i} += ${4 * count};`, ' ')} to += ${4 * p * count};`;
@@ -189,6 +195,8 @@ export function pack_panel_p${p}(
  * Block rows first .. last - 1 over one panel [K][p], where a column is the p pixels of one im2col channel. N x p / 4
  * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers.  N = 4 and 2 store whole pixels, `outBytes` apart: p of them and N channels, whatever the layer has, so the driver
  * gives ragged ends a place of their own. N = 1 writes planes [channel][p], which the driver transposes.
+ *
+ * Two entries a step, but not without fused multiply-adds: there it cost a tenth in Node 20 and gained nothing in Node 26.
  */
 const panel = ({n, p, sets = 1}) => {
   const vectors = p / 4;
@@ -211,7 +219,8 @@ const panel = ({n, p, sets = 1}) => {
   };
   const pixel = (i) => (i === 0 ? 'y' : `y${i}`);
   const pixels = n === 1 ? '' : `const ${each(p - 1, (i) => `y${i + 1} = ${pixel(i)} + outBytes`, ', ')};`;
-  const sum = (j, v) => (sets === 1 ? `a${j}_${v}` : `f32x4.add(a${j}_${v}, b${j}_${v})`);
+  const sum = (j, v) =>
+    sets === 1 ? `a${j}_${v}` : `ASC_FEATURE_RELAXED_SIMD ? f32x4.add(a${j}_${v}, b${j}_${v}) : a${j}_${v}`;
   const limit = each(n, (j) => each(vectors, (v) => `a${j}_${v} = clamp(${sum(j, v)}, low, high);`, ' '), '\n    ');
   const store = {
     1: () => each(vectors, (v) => `v128.store(y, a0_${v}, ${16 * v});`, ' '),
@@ -228,7 +237,10 @@ const panel = ({n, p, sets = 1}) => {
       each(
         vectors,
         (v) => `{
-      ${transpose(range(4).map((j) => `a${j}_${v}`), 't')}
+      ${transpose(
+        range(4).map((j) => `a${j}_${v}`),
+        't',
+      )}
       ${each(4, (i) => `v128.store(${pixel(4 * v + i)}, t${i});`, ' ')}
     }`,
         ' ',
@@ -247,11 +259,13 @@ export function f32_spmm_1x${n}_p${p}(
     const end = columns + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 1);
     ${each(n, (j) => `let a${j}_0 = v128.load32_splat(from, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
     ${each(sets - 1, (i) => `let ${each(n, (j) => each(vectors, (v) => `${SETS[i + 1]}${j}_${v} = f32x4.splat(0)`, ', '), ', ')};`)}
-    for (const pairs = o + (end - o & ~3); o < pairs; ) {
-      ${entry(0)} ${entry(1)}
-      o += 4; w += ${8 * n};
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      for (const pairs = o + (end - o & ~3); o < pairs; ) {
+        ${entry(0)} ${entry(1)}
+        o += 4; w += ${8 * n};
+      }
     }
-    if (o < end) {
+    while (o < end) {
       ${entry(0)}
       o += 2; w += ${4 * n};
     }

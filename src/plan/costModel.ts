@@ -72,7 +72,15 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const copied = kh * kw === 1 ? 0 : pixels * k;
   if (path.kind === 'stock') {
     // Its tiles are whole vectors of output channels.
-    return {tiles: pixels, lastTile: 1, entries: Math.ceil(outChannels / 4) * 4 * k, rows: outChannels, k, copied, overflow: 0};
+    return {
+      tiles: pixels,
+      lastTile: 1,
+      entries: Math.ceil(outChannels / 4) * 4 * k,
+      rows: outChannels,
+      k,
+      copied,
+      overflow: 0,
+    };
   }
   const n = path.kind === 'dense' ? 8 : path.n;
   const tile = kernelTile(path, pixels, k, variant);

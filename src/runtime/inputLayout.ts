@@ -25,7 +25,7 @@ export function inputLayout(g: ConvGeometry, macroTile: number, oneRun: boolean)
   if (undilated && kernelWidth <= g.inWidth && !(oneRun && kernelHeight > 1)) {
     const abreast = Math.floor(pitch / lineBytes);
     // The last pixels of panel kernels are wanted in one run, if there are one or two beyond whole tiles.
-    const runs = kernelHeight > 1 ? (kernelHeight * pitch + 2 * kernelHeight * lineBytes) : 0;
+    const runs = kernelHeight > 1 ? kernelHeight * pitch + 2 * kernelHeight * lineBytes : 0;
     const patchBytes = runs + (isInside(g) ? 0 : Math.ceil(macroTile / abreast) * kernelHeight * pitch);
     return {segments: kernelHeight, segmentBytes: lineBytes, segmentPitch: pitch, patchBytes};
   }
