@@ -92,6 +92,9 @@ function ourEngine(name, threads, pruning, {tf, blocksparse, loadModel}) {
         blocksparse.pruneOnLoad(null);
       }
     },
-    packedBytes: () => blocksparse.backendInfo().packedBytes ?? 0,
+    packedBytes() {
+      const {packedBytes = 0, droppedBytes = 0} = blocksparse.backendInfo();
+      return packedBytes - droppedBytes;
+    },
   });
 }

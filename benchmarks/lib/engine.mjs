@@ -31,7 +31,7 @@ import {planInputs, randomValues} from './inputs.mjs';
  * @param {string} options.backend name of the registered backend
  * @param {typeof import('@tensorflow/tfjs-core')} options.tf
  * @param {() => Promise<import('@tensorflow/tfjs-converter').GraphModel>} options.loadModel
- * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors
+ * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors, less those of tensors that it does not hold
  * @param {number} [options.threads]
  * @param {() => void} [options.configure] sets the backend up for this engine; called before it is made active
  * @returns {Engine}
