@@ -37,28 +37,28 @@ export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): v
   const k = load<i32>(task, PackTask.k << 2), channels = load<i32>(task, PackTask.channels << 2);
   const kBytes = load<i32>(task, PackTask.kBytes << 2), channelBytes = load<i32>(task, PackTask.channelBytes << 2);
   const n = load<i32>(task, PackTask.n << 2), mask = -1 >>> (32 - n);
-  const values = <usize>load<i32>(task, PackTask.output << 2), offsets = <usize>load<i32>(task, PackTask.offsets << 2);
-  const rowStart = <usize>load<i32>(task, PackTask.rowStart << 2), columnBytes = load<i32>(task, PackTask.columnBytes << 2);
+  const values = <usize>load<i32>(task, PackTask.output << 2), columns = <usize>load<i32>(task, PackTask.columns << 2);
+  const rowStart = <usize>load<i32>(task, PackTask.rowStart << 2);
   const negativeZeros = <usize>load<i32>(task, PackTask.negativeZeros << 2);
   for (; begin < end; begin++) {
     const group = begin * CHANNEL_GROUP, last = min(group + CHANNEL_GROUP, channels);
     const weights = <usize>(load<i32>(task, PackTask.weights << 2) + group * channelBytes);
     for (let c = 0; c < k; c++) {
       const from = weights + c * kBytes;
-      if (offsets) store<i32>(scratch + (c << 2), channelBits(from, channelBytes, last - group, false));
+      if (columns) store<i32>(scratch + (c << 2), channelBits(from, channelBytes, last - group, false));
       if (negativeZeros) {
         store<i32>(negativeZeros + ((begin * k + c) << 2), channelBits(from, channelBytes, last - group, true));
       }
     }
-    let block = offsets ? load<i32>(rowStart + (group / n << 2)) : group / n * k;
+    let block = columns ? load<i32>(rowStart + (group / n << 2)) : group / n * k;
     for (let first = group; first < last; first += n) {
-      if (offsets) store<i32>(rowStart + (first / n << 2), block);
+      if (columns) store<i32>(rowStart + (first / n << 2), block);
       const filters = min(n, last - first);
       let from = weights + (first - group) * channelBytes;
       for (let c = 0; c < k; c++, from += kBytes) {
-        if (offsets) {
+        if (columns) {
           if (!(load<i32>(scratch + (c << 2)) >>> (first - group) & mask)) continue;
-          store<i32>(offsets + (block << 2), c * columnBytes);
+          store<i16>(columns + (block << 1), <i16>c);
         }
         const to = values + (block * n << 2);
         let i = 0;

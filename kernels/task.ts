@@ -227,11 +227,9 @@ export enum PackTask {
   output,
   n,
   /** 0 keeps all blocks and stores no index. */
-  offsets,
+  columns,
   /** The entry of a group's first block row is there already. */
   rowStart,
-  /** Bytes of a panel's column. */
-  columnBytes,
   /** One bit for every weight, [groups, k, channels of a group]: 1 for -0. 0 where there is none. */
   negativeZeros,
 }

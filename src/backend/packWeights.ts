@@ -2,7 +2,7 @@
 import {CHANNEL_GROUP, COUNT_WORDS, Job} from '../../kernels/task';
 import {BLOCK_SIZES, type BlockSize} from '../packed';
 import type {LayerPath} from '../plan';
-import {columnBytes, type HeapWeights, type KernelRunner, PoolFailure, type TfjsHeap, weightLayout} from '../runtime';
+import {type HeapWeights, type KernelRunner, PoolFailure, type TfjsHeap} from '../runtime';
 import {runItems} from './parallel';
 
 /** What a weight takes, in nanoseconds. Estimates. */
@@ -67,18 +67,17 @@ export function packWeights(
   const items = groupsOf(matrix);
   const dense = path.kind === 'dense';
   const n = dense ? 8 : path.n;
-  const layout = weightLayout(n, dense);
   const rows = Math.ceil(outChannels / n);
   const blocks = dense ? rows * k : kept[n];
   const signs = dense || !sum(groups, BLOCK_SIZES.length) ? 0 : k * items;
-  const bytes = 4 * (blocks * n + (dense ? 0 : blocks + rows + 1 + signs));
+  const bytes = 4 * (blocks * n + (dense ? 0 : rows + 1 + Math.ceil(blocks / 2) + signs));
   const partsAt = (values: number) => {
-    const offsets = dense ? 0 : values + 4 * n * blocks;
-    const rowStart = offsets + 4 * blocks;
-    return {values, offsets, rowStart, negativeZeros: signs && rowStart + 4 * (rows + 1)};
+    const rowStart = values + 4 * n * blocks;
+    const columns = rowStart + 4 * (rows + 1);
+    return {values, rowStart, columns: dense ? 0 : columns, negativeZeros: signs && values + bytes - 4 * signs};
   };
   const values = allocateFilled(heap, bytes, (address) => {
-    const {offsets, rowStart, negativeZeros} = partsAt(address);
+    const {rowStart, columns, negativeZeros} = partsAt(address);
     if (!dense) {
       const level = BLOCK_SIZES.indexOf(n);
       for (let item = 0, start = 0; item <= items; item++) {
@@ -88,13 +87,13 @@ export function packWeights(
     }
     runItems(packer, {
       job: Job.packBlocks,
-      words: [...wordsOf(matrix), address, n, offsets, rowStart, columnBytes(layout), negativeZeros],
+      words: [...wordsOf(matrix), address, n, columns, rowStart, negativeZeros],
       items,
       nanosecondsAnItem: PACK_NS * CHANNEL_GROUP * k,
       scratchBytes: 4 * k,
     });
   });
-  return {layout, n, k, outChannels, ...partsAt(values), bytes};
+  return {dense, n, k, outChannels, ...partsAt(values), bytes};
 }
 
 /** Allocates what `fill` fills; if a worker died over it, once more, for it may still write to the first. */

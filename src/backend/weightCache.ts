@@ -1,5 +1,5 @@
 import type {FilterShape} from '../packed';
-import {choosePath, cutLayer, type Cut, type LayerPath, type Variant} from '../plan';
+import {choosePath, cutLayer, MOST_COLUMNS, type Cut, type LayerPath, type Variant} from '../plan';
 import {type HeapWeights, unpackWeights} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
@@ -89,7 +89,9 @@ export class WeightCache {
     }
     const {counts} = layer;
     const geometry = {filter: source.shape, outputPixels};
-    const path = wanted === 'auto' ? choosePath(geometry, counts, this.variant, skipZeros, !stockIsSlow).path : wanted;
+    const tooLong = wanted !== 'auto' && wanted.kind === 'packed' && layer.k > MOST_COLUMNS;
+    const path =
+      wanted === 'auto' || tooLong ? choosePath(geometry, counts, this.variant, skipZeros, !stockIsSlow).path : wanted;
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
       const entries = path.kind === 'packed' ? counts.kept[path.n] : 0;

@@ -65,10 +65,18 @@ function withMatrix(weights: Float32Array, outChannels: number, transposed: bool
 
 /** Values and index, without where they lie. */
 function contents(weights: HeapWeights) {
-  const {values, offsets, rowStart, negativeZeros, bytes, ...rest} = weights;
+  const {values, columns, rowStart, negativeZeros, bytes, ...rest} = weights;
   const signs = negativeZeros ? bytes - (negativeZeros - values) : 0;
-  const parts = offsets ? [offsets - values, rowStart - values] : [];
-  return {...rest, bytes: bytes - signs, parts, bits: bitsAt(values, bytes - signs)};
+  const index = columns ? columns - values : bytes;
+  const blocks = columns ? backend().heap.i32[columns / 4 - 1] : 0;
+  const kept = new Uint16Array(backend().heap.memory.buffer, columns, blocks);
+  return {
+    ...rest,
+    rowStart: rowStart - values,
+    bytes: bytes - signs,
+    bits: bitsAt(values, index),
+    columns: kept.join(),
+  };
 }
 
 describe.each(VARIANTS)('packing on kernels (%s)', (variant) => {

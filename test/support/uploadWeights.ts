@@ -1,5 +1,5 @@
 import {allBlocks, packFilter, type BlockSize} from '../../src/packed';
-import {columnBytes, type HeapWeights, type TfjsHeap, weightLayout} from '../../src/runtime';
+import type {HeapWeights, TfjsHeap} from '../../src/runtime';
 
 /**
  * Packs a matrix by the reference of src/packed and copies it into the heap.
@@ -17,21 +17,24 @@ export function uploadWeights(
   const k = weights.length / outChannels;
   const shape = {kh: 1, kw: 1, inChannels: k, outChannels};
   const {values, columns, rowStart} = packFilter(weights, shape, n, dense ? allBlocks(shape, n) : undefined);
-  const layout = weightLayout(n, dense);
-  const index = dense ? [] : [...columns.map((column) => column * columnBytes(layout)), ...rowStart];
-  const bytes = (values.length + index.length) * 4;
+  const rowStartBytes = dense ? 0 : 4 * rowStart.length;
+  const columnBytes = dense ? 0 : 4 * Math.ceil(columns.length / 2);
+  const bytes = 4 * values.length + rowStartBytes + columnBytes;
   const address = heap.allocate(bytes);
-  const end = address + 4 * values.length;
+  const rows = address + 4 * values.length;
   heap.f32.set(values, address / 4);
-  heap.i32.set(index, end / 4);
+  if (!dense) {
+    heap.i32.set(rowStart, rows / 4);
+    new Uint16Array(heap.memory.buffer).set(columns, (rows + rowStartBytes) / 2);
+  }
   return {
-    layout,
+    dense,
     n,
     k,
     outChannels,
     values: address,
-    offsets: dense ? 0 : end,
-    rowStart: end + 4 * columns.length,
+    columns: dense ? 0 : rows + rowStartBytes,
+    rowStart: rows,
     negativeZeros: 0,
     bytes,
   };
