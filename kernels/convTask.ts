@@ -16,7 +16,7 @@ export enum Task {
   columns,
   /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
   rowStart,
-  /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */
+  /** outChannels floats, padded with zeros to a multiple of 32. */
   bias,
   /** Which microkernel runs: see `Kernel`. */
   kernel,

@@ -20,7 +20,6 @@ import {Task} from './convTask';
 export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usize): void {
   const input = <usize>load<i32>(task, Task.input << 2);
   const output = <usize>load<i32>(task, Task.output << 2);
-  const weights = <usize>load<i32>(task, Task.values << 2);
   const zeros = <usize>load<i32>(task, Task.zeros << 2), taps = <usize>load<i32>(task, Task.taps << 2);
   const channels = load<i32>(task, Task.inChannels << 2);
   const k = load<i32>(task, Task.kernelHeight << 2), stride = load<i32>(task, Task.strideHeight << 2);
@@ -30,7 +29,6 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usiz
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
   const slopeCount = load<i32>(task, Task.slopeCount << 2);
   const pixelBytes = <usize>channels << 2;
-  const bias = load<i32>(task, Task.bias << 2) ? <usize>load<i32>(task, Task.bias << 2) : zeros;
   const ring = load<i32>(task, Task.direct << 2) ? 0 : scratch;
   const lineBytes = <usize>((outWidth - 1) * stride + k) * pixelBytes;
 
@@ -47,7 +45,7 @@ export function depthwiseConv2d(task: usize, begin: i32, end: i32, scratch: usiz
     for (let x = 0; x < outWidth; x++) {
       if (x == first) x = last;
       if (x == outWidth) break;
-      edgePixel(source, inHeight, inWidth, channels, top, x * stride - padLeft, k, weights, bias, out + <usize>x * pixelBytes, low, high);
+      edgePixel(source, inHeight, inWidth, channels, top, x * stride - padLeft, k, taps, out + <usize>x * pixelBytes, low, high);
     }
     if (ring) {
       // A new image, or rows that the step passed over.
@@ -141,7 +139,7 @@ function line(
 
 /** One output pixel of whose taps some lie outside the image: those are left out. */
 function edgePixel(
-  source: usize, inHeight: i32, inWidth: i32, channels: i32, top: i32, left: i32, k: i32, weights: usize, bias: usize,
+  source: usize, inHeight: i32, inWidth: i32, channels: i32, top: i32, left: i32, k: i32, taps: usize,
   out: usize, min: f32, max: f32,
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
@@ -150,16 +148,17 @@ function edgePixel(
   const x0 = left < 0 ? -left : 0, x1 = left + k > inWidth ? inWidth - left : k;
   const last = pixelBytes - 16;
   for (let c: usize = 0; ; c = c + 16 > last ? last : c + 16) {
-    let a = v128.load(bias + c);
+    let a = v128.load(taps);
     for (let ky = y0; ky < y1; ky++) {
       let q = source + <usize>((top + ky) * inWidth + left + x0) * pixelBytes + c;
-      let w = weights + <usize>(ky * k + x0) * pixelBytes + c;
+      let w = taps + (<usize>(ky * k + x0 + 1) << 4);
       for (let kx = x0; kx < x1; kx++) {
         a = fma(v128.load(q), v128.load(w), a);
-        q += pixelBytes; w += pixelBytes;
+        q += pixelBytes; w += 16;
       }
     }
     v128.store(out + c, clamp(a, low, high));
+    taps += <usize>(k * k + 1) << 4;
     if (c == last) break;
   }
 }

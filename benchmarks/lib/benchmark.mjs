@@ -169,6 +169,9 @@ function ourEngine(name, threads, pruning, plan, {tf, blocksparse, loadModel}) {
       }
     },
     plan,
-    packedBytes: () => blocksparse.backendInfo().packedBytes ?? 0,
+    packedBytes() {
+      const {packedBytes = 0, droppedBytes = 0} = blocksparse.backendInfo();
+      return packedBytes - droppedBytes;
+    },
   });
 }

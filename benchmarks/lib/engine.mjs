@@ -33,7 +33,7 @@ import {planInputs, randomValues} from './inputs.mjs';
  * @param {typeof import('@tensorflow/tfjs-core')} options.tf
  * @param {() => ReturnType<typeof import('./loadModel.mjs').loadModel>} options.loadModel
  * @param {(model: object) => import('./inputs.mjs').InputPlan[]} [options.plan] what to feed it
- * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors
+ * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors, less those of tensors that it does not hold
  * @param {number} [options.threads]
  * @param {() => void} [options.configure] sets the backend up for this engine; called before it is made active
  * @returns {Engine & {inputPlans: () => import('./inputs.mjs').InputPlan[]}} `inputPlans`: after prepare

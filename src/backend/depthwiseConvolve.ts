@@ -44,13 +44,9 @@ export function depthwiseConvolve(
     backend,
   );
   if (!activation || info.outShape.some((size) => size === 0)) return null;
-  const weights = backend.getMemoryOffset(filter.dataId);
-  const biasAddress = bias ? backend.getMemoryOffset(bias.dataId) : 0;
   const taps = backend.tapCache.resolve({
     filter: filter.dataId,
     bias: bias?.dataId ?? null,
-    weights,
-    biasAddress,
     count: geometry.kernelHeight * geometry.kernelWidth,
     channels: geometry.inChannels,
   });
@@ -59,9 +55,7 @@ export function depthwiseConvolve(
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
-      weights,
       taps,
-      bias: biasAddress,
       geometry,
       epilogue: activation.epilogue,
       cut,

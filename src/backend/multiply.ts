@@ -40,7 +40,6 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
     shape: filterShape,
     transposed: product.transposed ?? false,
     stockIsSlow: product.stockIsSlow ?? false,
-    read: () => backend.typedArrayFromHeap(filter) as Float32Array,
   };
   const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
   if (!layer) return null;

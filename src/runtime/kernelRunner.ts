@@ -48,12 +48,8 @@ export interface DepthwiseCut {
 export interface DepthwiseCall {
   readonly input: number;
   readonly output: number;
-  /** Address of the weights as tfjs has them, [k, k, channels, 1]. */
-  readonly weights: number;
   /** Address of weights and bias as `packTaps` gathers them. */
   readonly taps: number;
-  /** Address of as many floats as there are channels, 0 for none. */
-  readonly bias: number;
   readonly geometry: ConvGeometry;
   readonly epilogue: Epilogue;
   readonly cut: DepthwiseCut;
@@ -159,7 +155,7 @@ export class KernelRunner {
    * @throws Error if the heap is exhausted; the output is untouched then.
    * @throws PoolFailure if a worker died in it.
    */
-  depthwiseConv2d({input, output, weights, taps, bias, geometry, epilogue, cut}: DepthwiseCall): void {
+  depthwiseConv2d({input, output, taps, geometry, epilogue, cut}: DepthwiseCall): void {
     const {arena} = this;
     const {inChannels, kernelHeight: k, outWidth, strideWidth} = geometry;
     const paddedRows = cut.copyRows ? k * ((outWidth - 1) * strideWidth + k) * inChannels : 0;
@@ -170,8 +166,6 @@ export class KernelRunner {
     i32[record + Task.direct] = cut.copyRows ? 0 : 1;
     i32[record + Task.input] = input;
     i32[record + Task.output] = output;
-    i32[record + Task.values] = weights;
-    i32[record + Task.bias] = bias;
     i32[record + Task.taps] = taps;
     i32[record + Task.zeros] = zeros;
     arena.setGeometry(geometry);
