@@ -15,6 +15,7 @@ export interface TapSource {
 interface Taps {
   readonly address: number;
   readonly bytes: number;
+  readonly channels: number;
   bias: object | null;
 }
 
@@ -45,10 +46,10 @@ export class TapCache {
     const {filter, bias, count, channels} = source;
     let taps = this.entries.get(filter);
     const bytes = 4 * (count + 1) * Math.ceil(channels / 4) * 4;
-    if (taps?.bytes === bytes && taps.bias === bias) return taps.address;
-    if (taps?.bytes !== bytes) {
+    if (taps?.channels === channels && taps.bias === bias) return taps.address;
+    if (taps?.channels !== channels) {
       this.release(filter);
-      taps = {address: this.heap.allocate(bytes), bytes, bias};
+      taps = {address: this.heap.allocate(bytes), bytes, channels, bias};
       this.entries.set(filter, taps);
       this.held += bytes;
     }
