@@ -2,9 +2,8 @@
 // Input rows are copied between borders of zeros, so that no pixel has taps outside. In wide images (`direct`) that would
 // cost the microkernels of 3x3 and 5x5 more than it saves: there the few pixels at the left and right edge go tap by tap.
 import {
-  f32_dwconv_3x3_s1_p1, f32_dwconv_3x3_s1_p2, f32_dwconv_3x3_s1_p4, f32_dwconv_3x3_s2_p1, f32_dwconv_3x3_s2_p2,
-  f32_dwconv_3x3_s2_p4, f32_dwconv_5x5_s1_p1, f32_dwconv_5x5_s1_p2, f32_dwconv_5x5_s1_p4, f32_dwconv_5x5_s2_p1,
-  f32_dwconv_5x5_s2_p2, f32_dwconv_5x5_s2_p4,
+  f32_dwconv_3x3_s1_p2, f32_dwconv_3x3_s1_p4, f32_dwconv_3x3_s2_p2, f32_dwconv_3x3_s2_p4, f32_dwconv_5x5_s1_p2,
+  f32_dwconv_5x5_s1_p4, f32_dwconv_5x5_s2_p2, f32_dwconv_5x5_s2_p4,
 } from './generated/microkernels';
 import {copyFloats} from './copy';
 import {clamp, fma, load4, store4} from './simd';
@@ -96,12 +95,12 @@ function groupRows(task: usize, begin: i32, end: i32, from: i32, channels: i32, 
     }
     for (let x = first; x < last; ) {
       let tile = min(last - x, 4);
-      // Three pixels: a tile that overlaps the one before costs less than two and one.
+      // A tile that overlaps the one before costs less than two small ones.
       if (last - first >= 4 && (tile == 3 || !tiled)) { x = min(x, last - 4); tile = 4; }
-      else if (tile == 3 && tiled) tile = 2;
+      else if (last - first >= 2 && tile < 4 && tiled) { x = min(x, last - 2); tile = 2; }
       const offset = <usize>(direct ? x * stride - padLeft : x * stride) * pixelBytes;
       const y = out + <usize>x * outBytes;
-      if (!tiled) anyTile(scratch, k, kernelWidth, offset, <usize>dilationWidth * pixelBytes, <usize>stride * pixelBytes, taps, y, outBytes, tile, channels, low, high);
+      if (!tiled || tile == 1) anyTile(scratch, k, kernelWidth, offset, <usize>dilationWidth * pixelBytes, <usize>stride * pixelBytes, taps, y, outBytes, tile, channels, low, high);
       else fixedTile(scratch, k, stride, tile, offset, pixelBytes, taps, y, outBytes, low, high);
       x += tile;
     }
@@ -122,24 +121,20 @@ function fixedTile(
   if (k == 3) {
     if (stride == 1) {
       if (tile == 4) f32_dwconv_3x3_s1_p4(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
-      else if (tile == 2) f32_dwconv_3x3_s1_p2(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
-      else f32_dwconv_3x3_s1_p1(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
+      else f32_dwconv_3x3_s1_p2(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
     } else {
       if (tile == 4) f32_dwconv_3x3_s2_p4(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
-      else if (tile == 2) f32_dwconv_3x3_s2_p2(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
-      else f32_dwconv_3x3_s2_p1(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
+      else f32_dwconv_3x3_s2_p2(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
     }
     return;
   }
   const r3 = load<usize>(rows, 12) + offset, r4 = load<usize>(rows, 16) + offset;
   if (stride == 1) {
     if (tile == 4) f32_dwconv_5x5_s1_p4(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
-    else if (tile == 2) f32_dwconv_5x5_s1_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
-    else f32_dwconv_5x5_s1_p1(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
+    else f32_dwconv_5x5_s1_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
   } else {
     if (tile == 4) f32_dwconv_5x5_s2_p4(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
-    else if (tile == 2) f32_dwconv_5x5_s2_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
-    else f32_dwconv_5x5_s2_p1(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
+    else f32_dwconv_5x5_s2_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
   }
 }
 
