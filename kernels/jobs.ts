@@ -5,7 +5,9 @@ import {addN, elementwise} from './elementwise';
 import {avgPool, maxPool} from './pool';
 import {resizeBilinear, resizeNearest} from './resize';
 import {concat, slice} from './slices';
+import {softmax} from './softmax';
 import {depthToSpace, meanPixels, pad4d} from './spatial';
+import {sumTaps} from './sumTaps';
 import {Header, Job} from './task';
 import {topK} from './topK';
 
@@ -44,5 +46,7 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.concat) concat(task, begin, end);
   else if (job == Job.slice) slice(task, begin, end);
   else if (job == Job.topK) topK(task, begin, end);
+  else if (job == Job.softmax) softmax(task, begin, end);
+  else if (job == Job.sumTaps) sumTaps(task, begin, end);
   // Job.nothing falls through.
 }

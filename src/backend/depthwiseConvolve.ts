@@ -5,7 +5,7 @@ import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import type {ConvAttrs, ConvInputs} from './convolve';
 import {makeOutput} from './output';
-import {replaceByStockUnary} from './stockKernel';
+import {replaceByUnary} from './stockKernel';
 
 /** Attributes of DepthwiseConv2dNative and FusedDepthwiseConv2D; the former has no data format of its own. */
 export type DepthwiseAttrs = Omit<ConvAttrs, 'dataFormat'> & {dataFormat?: string};
@@ -68,5 +68,5 @@ export function depthwiseConvolve(
       cut,
     }),
   );
-  return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;
+  return activation.then ? replaceByUnary(activation.then, out, backend) : out;
 }
