@@ -11,7 +11,7 @@ const EXP_NS = 2;
 /** TensorFlow Softmax over the last axis. */
 export const softmaxConfig = ourKernel(Softmax, (backend, {logits}: {logits: TensorInfo}, {dim}: SoftmaxAttrs) => {
   const {shape} = logits;
-  if (!isNonemptyFloat32(logits) || dim !== shape.length - 1) return null;
+  if (!isNonemptyFloat32(logits) || dim < 0 || dim !== shape.length - 1) return null; // a scalar has no axis
   const rowFloats = shape[dim];
   return makeOutput(backend, shape, (output) =>
     runItems(backend, {
