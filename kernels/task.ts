@@ -22,6 +22,8 @@ export enum Job {
   topK,
   countBlocks,
   packBlocks,
+  softmax,
+  sumTaps,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
@@ -232,4 +234,35 @@ export enum PackTask {
   rowStart,
   /** One bit for every weight, [groups, k, channels of a group]: 1 for -0. 0 where there is none. */
   negativeZeros,
+}
+
+/** Job.softmax: [rows, rowFloats]. Items: rows. */
+export enum SoftmaxTask {
+  input = 4,
+  output,
+  rowFloats,
+}
+
+/**
+ * Job.sumTaps: what each input pixel of a transposed convolution adds to each pixel that its filter covers,
+ * [batch, inHeight, inWidth, kernelHeight, kernelWidth * depth], to [batch, outHeight, outWidth * depth]. Items: output
+ * rows.
+ */
+export enum SumTapsTask {
+  input = 4,
+  output,
+  inHeight,
+  inWidth,
+  kernelHeight,
+  outHeight,
+  strideHeight,
+  padTop,
+  /** Floats of a row of the filter: kernelWidth * depth. */
+  run,
+  /** Floats of an output row: outWidth * depth. */
+  line,
+  /** Floats from where a pixel adds to where the next one does: strideWidth * depth. */
+  step,
+  /** Floats that the first one lies left of the output: padLeft * depth. */
+  left,
 }

@@ -5,7 +5,7 @@ import type {FusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {makeOutput} from './output';
-import {replaceByStockUnary} from './stockKernel';
+import {replaceByUnary} from './stockKernel';
 import type {WeightSource} from './weightCache';
 
 /** A convolution or MatMul whose arguments have been checked. */
@@ -54,5 +54,5 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
       cut: layer.cut,
     }),
   );
-  return product.activation.then ? replaceByStockUnary(product.activation.then, out, backend) : out;
+  return product.activation.then ? replaceByUnary(product.activation.then, out, backend) : out;
 }

@@ -77,8 +77,10 @@ export class TapCache {
 
 /** Undoes `packTaps`. */
 function unpackTaps({i32}: TfjsHeap, taps: number, count: number, channels: number, to: number): void {
-  for (let c = 0, from = taps / 4 + 4; ; c = Math.min(c + 4, channels - 4), from += 4) {
-    for (let tap = 0; tap < count; tap++, from += 4) i32.copyWithin(to / 4 + tap * channels + c, from, from + 4);
-    if (c === channels - 4) return;
+  const last = Math.max(channels, 4) - 4;
+  const lanes = Math.min(channels, 4);
+  for (let c = 0, from = taps / 4 + 4; ; c = Math.min(c + 4, last), from += 4) {
+    for (let tap = 0; tap < count; tap++, from += 4) i32.copyWithin(to / 4 + tap * channels + c, from, from + lanes);
+    if (c === last) return;
   }
 }

@@ -1,7 +1,7 @@
 export {chooseVariant, hasRelaxedSimd, hasSimd, type KernelVariant} from './features';
 export {TfjsHeap, type EmscriptenHeap} from './heap';
 export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
-export {floatBits, hasDepthwiseKernel, KernelRunner} from './kernelRunner';
+export {floatBits, KernelRunner} from './kernelRunner';
 export type {Conv2DCall, DepthwiseCall, TaskCall} from './kernelRunner';
 export {type HeapWeights, unpackWeights} from './packedWeights';
 export {isShared, withSharedMemory} from './sharedMemory';
