@@ -5,7 +5,7 @@ import {
   f32_dwconv_3x3_s1_p2, f32_dwconv_3x3_s1_p4, f32_dwconv_3x3_s2_p2, f32_dwconv_3x3_s2_p4, f32_dwconv_5x5_s1_p2,
   f32_dwconv_5x5_s1_p4, f32_dwconv_5x5_s2_p2, f32_dwconv_5x5_s2_p4,
 } from './generated/microkernels';
-import {copyFloats} from './copy';
+import {copyFloats, fillFloats} from './copy';
 import {clamp, fma, load4, store4} from './simd';
 import {applySlopes} from './slopes';
 import {Task} from './convTask';
@@ -54,10 +54,12 @@ function groupRows(task: usize, begin: i32, end: i32, from: i32, channels: i32, 
   // What is read: pixels of the padded rows, or of the input.
   const ring = scratch + (<usize>k << 2);
   const ringRows = (k - 1) * dilationHeight + 1;
-  const pixelBytes = direct ? inBytes : <usize>max(channels, 4) << 2;
+  const pixelBytes = direct ? inBytes : max(outBytes, 16);
   const columns = (outWidth - 1) * stride + (kernelWidth - 1) * dilationWidth + 1;
   const lineBytes = <usize>columns * pixelBytes;
-  if (!direct) memory.fill(ring, 0, <usize>ringRows * lineBytes);
+  const left = min(<usize>padLeft * pixelBytes, lineBytes);
+  const pixels = max(0, min(inWidth, columns - padLeft));
+  const right = left + <usize>pixels * pixelBytes;
 
   // Output columns first .. last - 1 have all of their taps between the left and the right edge of what is read.
   const first = direct ? min(outWidth, (padLeft + stride - 1) / stride) : 0;
@@ -78,9 +80,11 @@ function groupRows(task: usize, begin: i32, end: i32, from: i32, channels: i32, 
       // A new image, or rows that the step passed over.
       if (row == begin || row % outHeight == 0 || copied < top) copied = max(0, top);
       for (; copied < min(top + ringRows, inHeight); copied++) {
-        const line = ring + <usize>(copied % ringRows) * lineBytes + <usize>padLeft * pixelBytes;
-        const pixels = min(inWidth, columns - padLeft);
-        copyLine(source + <usize>(copied * inWidth) * inBytes, inBytes, pixels, from, channels, outChannels / inChannels, line, pixelBytes);
+        const line = ring + <usize>(copied % ringRows) * lineBytes;
+        // Fewer than 4 channels leave lanes between pixels.
+        fillFloats(line, 0, <i32>((channels < 4 ? lineBytes : left) >> 2));
+        copyLine(source + <usize>(copied * inWidth) * inBytes, inBytes, pixels, from, channels, outChannels / inChannels, line + left, pixelBytes);
+        fillFloats(line + right, 0, <i32>((lineBytes - right) >> 2));
       }
     }
     for (let ky = 0; ky < k; ky++) {
@@ -99,7 +103,7 @@ function groupRows(task: usize, begin: i32, end: i32, from: i32, channels: i32, 
       const offset = <usize>(direct ? x * stride - padLeft : x * stride) * pixelBytes;
       const y = out + <usize>x * outBytes;
       if (!tiled || tile == 1) anyTile(scratch, k, kernelWidth, offset, <usize>dilationWidth * pixelBytes, <usize>stride * pixelBytes, taps, y, outBytes, tile, channels, low, high);
-      else fixedTile(scratch, k, stride, tile, offset, pixelBytes, taps, y, outBytes, low, high);
+      else fixedTile(scratch, k, stride, tile, offset, pixelBytes, taps, y, channels, low, high);
       x += tile;
     }
     if (slopeCount) {
@@ -112,27 +116,27 @@ function groupRows(task: usize, begin: i32, end: i32, from: i32, channels: i32, 
 /** The microkernels by size, stride and tile. */
 @inline
 function fixedTile(
-  rows: usize, k: i32, stride: i32, tile: i32, offset: usize, pixelBytes: usize, taps: usize, out: usize, outBytes: usize,
+  rows: usize, k: i32, stride: i32, tile: i32, offset: usize, pixelBytes: usize, taps: usize, out: usize, channels: i32,
   low: f32, high: f32,
 ): void {
   const r0 = load<usize>(rows) + offset, r1 = load<usize>(rows, 4) + offset, r2 = load<usize>(rows, 8) + offset;
   if (k == 3) {
     if (stride == 1) {
-      if (tile == 4) f32_dwconv_3x3_s1_p4(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
-      else f32_dwconv_3x3_s1_p2(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
+      if (tile == 4) f32_dwconv_3x3_s1_p4(r0, r1, r2, pixelBytes, taps, out, channels, low, high);
+      else f32_dwconv_3x3_s1_p2(r0, r1, r2, pixelBytes, taps, out, channels, low, high);
     } else {
-      if (tile == 4) f32_dwconv_3x3_s2_p4(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
-      else f32_dwconv_3x3_s2_p2(r0, r1, r2, pixelBytes, taps, out, outBytes, low, high);
+      if (tile == 4) f32_dwconv_3x3_s2_p4(r0, r1, r2, pixelBytes, taps, out, channels, low, high);
+      else f32_dwconv_3x3_s2_p2(r0, r1, r2, pixelBytes, taps, out, channels, low, high);
     }
     return;
   }
   const r3 = load<usize>(rows, 12) + offset, r4 = load<usize>(rows, 16) + offset;
   if (stride == 1) {
-    if (tile == 4) f32_dwconv_5x5_s1_p4(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
-    else f32_dwconv_5x5_s1_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
+    if (tile == 4) f32_dwconv_5x5_s1_p4(r0, r1, r2, r3, r4, pixelBytes, taps, out, channels, low, high);
+    else f32_dwconv_5x5_s1_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, channels, low, high);
   } else {
-    if (tile == 4) f32_dwconv_5x5_s2_p4(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
-    else f32_dwconv_5x5_s2_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, outBytes, low, high);
+    if (tile == 4) f32_dwconv_5x5_s2_p4(r0, r1, r2, r3, r4, pixelBytes, taps, out, channels, low, high);
+    else f32_dwconv_5x5_s2_p2(r0, r1, r2, r3, r4, pixelBytes, taps, out, channels, low, high);
   }
 }
 
@@ -186,7 +190,7 @@ function copyLine(
   const first = from / multiplier;
   source += <usize>first << 2;
   if (multiplier == 1 && sourceBytes == pixelBytes) {
-    memory.copy(to, source, <usize>max(pixels, 0) * pixelBytes);
+    memory.copy(to, source, <usize>pixels * pixelBytes);
     return;
   }
   for (; pixels > 0; pixels--, source += sourceBytes, to += pixelBytes) {

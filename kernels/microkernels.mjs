@@ -286,9 +286,9 @@ export function f32_spmm_1x${n}_p${p}(
  * are kept.
  *
  * @param row0 and so on: the first input pixel of each of the k rows
- * @param pixelBytes distance of two input pixels: 4 times the channels, of which there are 4 at least
+ * @param pixelBytes distance of two pixels, of the input and the output
  * @param taps for every vector of 4 channels their bias and k * k weights (packTaps in depthwiseConv2d.ts)
- * @param outBytes distance of two output pixels
+ * @param channels 4 or more
  */
 const depthwise = ({k, s, p}) => {
   const columns = (p - 1) * s + k;
@@ -311,14 +311,14 @@ const depthwise = ({k, s, p}) => {
     }`;
   return `
 export function f32_dwconv_${k}x${k}_s${s}_p${p}(
-  ${each(k, (r) => `row${r}: usize`, ', ')}, pixelBytes: usize, taps: usize, out: usize, outBytes: usize, min: f32, max: f32,
+  ${each(k, (r) => `row${r}: usize`, ', ')}, pixelBytes: usize, taps: usize, out: usize, channels: i32, min: f32, max: f32,
 ): void {
   const d1 = pixelBytes, d2 = 2 * pixelBytes, d3 = 3 * pixelBytes;
-  for (let left = pixelBytes - 16; ; ) {
+  for (let left = (<usize>channels << 2) - 16; ; ) {
     let a0 = v128.load(taps)${each(p - 1, (i) => `, a${i + 1} = a0`, '')};
     ${each(k, row, ' ')}
     const low = f32x4.splat(min), high = f32x4.splat(max);
-    ${each(p, (i) => `v128.store(out${i ? ` + ${i > 1 ? `${i} * ` : ''}outBytes` : ''}, clamp(a${i}, low, high));`, '\n    ')}
+    ${each(p, (i) => `v128.store(out${i ? ` + d${i}` : ''}, clamp(a${i}, low, high));`, '\n    ')}
     if (left == 0) break;
     const step = left < 16 ? left : 16;
     left -= step; out += step; taps += ${16 * (k * k + 1)};

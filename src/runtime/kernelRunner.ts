@@ -163,7 +163,7 @@ export class KernelRunner {
     const {arena} = this;
     const {copyRows, groupChannels} = cut;
     const columns = (g.outWidth - 1) * g.strideWidth + (g.kernelWidth - 1) * g.dilationWidth + 1;
-    const line = copyRows ? columns * Math.max(4, Math.min(outChannels, groupChannels + 3)) : g.inWidth * outChannels;
+    const line = (copyRows ? columns : g.inWidth) * Math.max(4, outChannels);
     const lines = copyRows ? (g.kernelHeight - 1) * g.dilationHeight + 1 : 0;
     const zeros = this.zeros.of(4 * line);
     arena.reserve(0, 4 * (g.kernelHeight + lines * line), this.slots);
