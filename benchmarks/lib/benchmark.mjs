@@ -57,7 +57,7 @@ export async function runBenchmark({n, sparsity, threads, runs, peers}, host) {
  *
  * @returns {Promise<string>} its kernel variant
  */
-async function startBackend(threads, {tf, blocksparse}) {
+export async function startBackend(threads, {tf, blocksparse}) {
   blocksparse.configure({threads});
   if (!(await tf.setBackend(OURS))) throw new Error(`tfjs cannot start the backend ${OURS}`);
   checkThreads(threads, blocksparse);
@@ -73,7 +73,7 @@ function engineName(count, all) {
   return all.length === 1 ? OURS : `${OURS}, ${count} ${count === 1 ? 'thread' : 'threads'}`;
 }
 
-function ourEngine(name, threads, pruning, {tf, blocksparse, loadModel}) {
+export function ourEngine(name, threads, pruning, {tf, blocksparse, loadModel}) {
   return tfjsEngine({
     name,
     threads,

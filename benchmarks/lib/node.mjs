@@ -20,7 +20,7 @@ export async function runInNode(model, options, onProgress) {
 }
 
 /** Reads a model from the disk, which tfjs itself cannot do in Node. */
-function fileHandler(file) {
+export function fileHandler(file) {
   return {
     async load() {
       const model = JSON.parse(await readFile(file, 'utf8'));

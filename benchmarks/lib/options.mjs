@@ -9,7 +9,7 @@ const BLOCK_SIZES = [1, 2, 4, 8, 16, 32];
 const ENVIRONMENTS = ['chromium', 'node'];
 
 /** Has its model in an npm package of this repository, so that the command works right after `npm ci`. */
-const DEFAULT_MODEL = 'human:faceres';
+export const DEFAULT_MODEL = 'human:faceres';
 
 const EXAMPLES = `
 Examples:
@@ -63,19 +63,19 @@ export function parseOptions(argv) {
   return {json: false, ...command.opts()};
 }
 
-function blockSize(text) {
+export function blockSize(text) {
   const n = Number(text);
   if (!BLOCK_SIZES.includes(n)) throw new InvalidArgumentError(`Give one of ${BLOCK_SIZES.join(', ')}.`);
   return n;
 }
 
-function share(text) {
+export function share(text) {
   const value = text.trim() === '' ? NaN : Number(text);
   if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('Give a number from 0 to below 1, like 0.5.');
   return value;
 }
 
-function positiveInteger(text) {
+export function positiveInteger(text) {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give an integer of at least 1.');
   return value;
@@ -90,7 +90,7 @@ function threadCounts(text) {
   return [...new Set(counts)];
 }
 
-function oneOf(values) {
+export function oneOf(values) {
   return (text) => {
     if (!values.includes(text)) throw new InvalidArgumentError(`Give ${values.join(' or ')}.`);
     return text;
