@@ -73,7 +73,7 @@ function engineName(count, all) {
   return all.length === 1 ? OURS : `${OURS}, ${count} ${count === 1 ? 'thread' : 'threads'}`;
 }
 
-export function ourEngine(name, threads, pruning, {tf, blocksparse, loadModel}) {
+function ourEngine(name, threads, pruning, {tf, blocksparse, loadModel}) {
   return tfjsEngine({
     name,
     threads,

@@ -1,4 +1,4 @@
-import {CommanderError} from 'commander';
+import {CommanderError, InvalidArgumentError} from 'commander';
 import {UserError} from './userError.mjs';
 
 /**
@@ -39,4 +39,13 @@ export async function runMain(name, main) {
 export function startFolder(script) {
   const {npm_lifecycle_event: running, INIT_CWD: folder} = process.env;
   return running === script && folder ? folder : process.cwd();
+}
+
+/** Parser of an option that is a regular expression. */
+export function regularExpression(text) {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error.message);
+  }
 }

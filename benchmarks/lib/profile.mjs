@@ -88,6 +88,12 @@ export function isSlower({path, ms, stockMs}) {
   return path !== 'stock' && path !== 'view' && ms > 1.05 * stockMs && ms - stockMs > 0.001;
 }
 
+/** Its path, the share of the blocks that are kept, and whether other threads could have helped but were not asked. */
+function describePath({path, kept, workers}, threads) {
+  const share = kept !== null && kept < 1 ? ` ${percent(kept)}` : '';
+  return `${path}${share}${threads > 1 && !workers && path !== 'view' ? ', 1 thread' : ''}`;
+}
+
 /**
  * An op's shapes in a line: input, filter and stride, output; without a batch of one.
  *
@@ -119,7 +125,7 @@ export function formatProfile({model, weights, threads, machine, ops, sum, rest,
     shorten(op.node, 32),
     op.kernel,
     describeShapes(op),
-    op.kept !== null && op.kept < 1 ? `${op.path} ${percent(op.kept)}` : op.path,
+    describePath(op, threads),
     ...figures(op, whole.ms),
     isSlower(op) ? 'slower' : '',
   ]);

@@ -1,6 +1,7 @@
 import {Command} from 'commander';
 import {readCommand} from './commandLine.mjs';
 import {blockSize, DEFAULT_MODEL, oneOf, positiveInteger, share} from './options.mjs';
+import {PROFILES_IN} from './recordPlan.mjs';
 
 const EXAMPLES = `
 Examples:
@@ -34,7 +35,7 @@ export function parseProfileOptions(argv) {
     .option('--sparsity <share>', 'share of blocks that the load hook prunes; 0: hook off', share, 0)
     .option('--threads <number>', 'threads of our kernels', positiveInteger, 1)
     .option('--runs <number>', 'timed runs', positiveInteger, 30)
-    .option('--env <name>', 'chromium or node', oneOf(['chromium', 'node']), 'chromium')
+    .option('--env <name>', PROFILES_IN.join(' or '), oneOf(PROFILES_IN), 'chromium')
     .option('--json', 'end with a JSON object on stdout instead of tables', false)
     .addHelpText('after', EXAMPLES);
   return readCommand(command, argv);

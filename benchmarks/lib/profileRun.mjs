@@ -1,5 +1,7 @@
 // The profile itself. Runs in Node and, bundled, in a page: nothing here may use either's own API.
-import {OURS, ourEngine, startBackend} from './benchmark.mjs';
+import {OURS, startBackend} from './benchmark.mjs';
+import {tfjsEngine} from './engine.mjs';
+import {planInputs} from './inputs.mjs';
 import {installStopwatch, surveyOps} from './kernelTrace.mjs';
 import {startMeters} from './meters.mjs';
 import {UserError} from './userError.mjs';
@@ -50,8 +52,16 @@ export async function runProfile({n, sparsity, threads, runs}, host) {
   let gflops = meters.peak(PEAK_ROUNDS);
 
   let model;
-  const loadModel = async () => (model = await host.loadModel());
-  const engine = ourEngine(OURS, threads, sparsity > 0 ? {n, sparsity} : null, {...host, loadModel});
+  const engine = tfjsEngine({
+    ...{name: OURS, weights: '', backend: OURS, threads, tf},
+    planInputs: (loaded) => planInputs(loaded, {format: host.format}),
+    async loadModel() {
+      blocksparse.pruneOnLoad(sparsity > 0 ? {n, sparsity} : null);
+      model = await host.loadModel();
+      blocksparse.pruneOnLoad(null);
+      return model;
+    },
+  });
   onProgress('loading');
   await engine.activate();
   await engine.load();
