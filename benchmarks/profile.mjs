@@ -5,6 +5,7 @@ import {describeMachine} from './lib/machine.mjs';
 import {findModel} from './lib/models.mjs';
 import {formatProfile, makeProfile} from './lib/profile.mjs';
 import {parseProfileOptions} from './lib/profileOptions.mjs';
+import {weightsInWords} from './lib/recordPlan.mjs';
 
 await runMain('profile', async () => {
   const options = parseProfileOptions(process.argv.slice(2));
@@ -14,9 +15,10 @@ await runMain('profile', async () => {
   const measured = await (await profiler(options.env))(model, options, progress);
   const {runtime, tfjs, variant} = measured;
   const {n, sparsity, threads, runs, env} = options;
+  const words = weightsInWords({n, sparsity});
   const profile = {
     machine: {...describeMachine(), runtime, tfjs, variant},
-    ...{model: model.name, n, sparsity, weights: sparsity > 0 ? `pruned 1x${n} ${100 * sparsity}%` : 'untouched'},
+    ...{model: model.name, n, sparsity, weights: sparsity > 0 ? `pruned ${words}` : words},
     ...{threads, runs, env},
     ...makeProfile(measured, threads),
   };

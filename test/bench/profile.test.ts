@@ -191,6 +191,15 @@ describe('npm run profile in Node', () => {
     expect(run.stdout).toMatch(/^all ops +\d+\.\d{3} +\d+\.\d{3} +\d+\.\d\d$/m);
   });
 
+  test('tells which ops hand out work to other threads', () => {
+    const run = profile('--model', 'human:liveness', '--env', 'node', '--runs', '1', '--threads', '2', '--json');
+    expect(run.status).toBe(0);
+    const {ops} = JSON.parse(run.stdout.trimEnd().split('\n').at(-1)!);
+    const convolutions = ops.filter(({kernel}: {kernel: string}) => kernel === 'FusedConv2D');
+    expect(convolutions.map(({workers}: {workers: boolean}) => workers)).toContain(true);
+    for (const {path: taken, workers} of ops) if (/view|stock/.test(taken)) expect(workers).toBe(false);
+  });
+
   test('answers a mistake with one line and exit 1', () => {
     const run = profile('--env', 'firefox');
     expect(run.status).toBe(1);
