@@ -6,11 +6,15 @@ import {findModel} from './lib/models.mjs';
 import {formatProfile, makeProfile} from './lib/profile.mjs';
 import {parseProfileOptions} from './lib/profileOptions.mjs';
 import {weightsInWords} from './lib/recordPlan.mjs';
+import {UserError} from './lib/userError.mjs';
 
 await runMain('profile', async () => {
   const options = parseProfileOptions(process.argv.slice(2));
   if (options === null) return;
   const model = findModel(options.model, startFolder('profile'));
+  if (model.format === 'layers' && options.sparsity > 0) {
+    throw new UserError(`${model.name} is a layers model, which the load hook does not prune: leave out --sparsity`);
+  }
   const progress = (line) => process.stderr.write(`${model.name}: ${line}\n`);
   const measured = await (await profiler(options.env))(model, options, progress);
   const {runtime, tfjs, variant} = measured;

@@ -28,7 +28,8 @@ export async function profileInChromium(model, options, onProgress) {
     folders: {'/model/': model.folder, '/wasm/': WASM_FOLDER},
     headers: ISOLATION_HEADERS,
   };
-  const request = {modelUrl: `/model/${encodeURIComponent(model.file)}`, wasmPath: '/wasm/', options};
+  const {file, format} = model;
+  const request = {modelUrl: `/model/${encodeURIComponent(file)}`, format, wasmPath: '/wasm/', options};
   return withPage(
     site,
     async (page, version) => {

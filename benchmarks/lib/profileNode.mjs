@@ -1,9 +1,9 @@
 import path from 'node:path';
-import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import * as blocksparse from '../../dist/index.mjs';
 import {compileMeters} from '../peak.mjs';
-import {fileHandler} from './node.mjs';
+import {fileHandler} from './fileHandler.mjs';
+import {loadModel} from './loadModel.mjs';
 import {runProfile} from './profileRun.mjs';
 
 /**
@@ -15,7 +15,13 @@ import {runProfile} from './profileRun.mjs';
  * @returns {Promise<import('./profileRun.mjs').MeasuredProfile & {runtime: string}>}
  */
 export async function profileInNode(model, options, onProgress) {
-  const loadModel = () => loadGraphModel(fileHandler(path.join(model.folder, model.file)));
-  const host = {tf, blocksparse, loadModel, onProgress, loadMeters: compileMeters};
+  const host = {
+    tf,
+    blocksparse,
+    loadModel: () => loadModel(model.format, fileHandler(path.join(model.folder, model.file))),
+    format: model.format,
+    loadMeters: compileMeters,
+    onProgress,
+  };
   return {...(await runProfile(options, host)), runtime: `Node ${process.versions.node}`};
 }

@@ -53,8 +53,8 @@ export async function runProfile({n, sparsity, threads, runs}, host) {
 
   let model;
   const engine = tfjsEngine({
-    ...{name: OURS, weights: '', backend: OURS, threads, tf},
-    planInputs: (loaded) => planInputs(loaded, {format: host.format}),
+    ...{name: OURS, weights: '', backend: OURS, tf},
+    plan: (loaded) => planInputs(loaded, {format: host.format}),
     async loadModel() {
       blocksparse.pruneOnLoad(sparsity > 0 ? {n, sparsity} : null);
       model = await host.loadModel();
