@@ -56,7 +56,7 @@ export function renderReport(record) {
     </html> `.toString();
 }
 
-const missing = html`<p class="card soft">Not measured.</p>`;
+const missing = html`<div class="card soft">Not measured.</div>`;
 
 function facts({machine, engines, commit, rows}) {
   const runs = [...new Set(rows.map((row) => row.runs))].sort((a, b) => a - b);
