@@ -10,11 +10,22 @@ export function countBlocks(task: usize, begin: i32, end: i32): void {
   for (; begin < end; begin++) {
     const first = begin * CHANNEL_GROUP, count = min(CHANNEL_GROUP, channels - first);
     let from = <usize>(load<i32>(task, PackTask.weights << 2) + first * channelBytes);
-    let n1 = 0, n2 = 0, n4 = 0, n8 = 0, n16 = 0, n32 = 0, negativeZeros = 0;
-    for (let c = 0; c < k; c++) {
-      let bits = channelBits(from, channelBytes, count, false);
-      negativeZeros += popcnt(channelBits(from, channelBytes, count, true));
-      from += kBytes;
+    let n1 = 0, n2 = 0, n4 = 0, n8 = 0, n16 = 0, n32 = 0;
+    // As an integer -0 is less than all others.
+    let least = i32x4.splat(0);
+    const whole = channelBytes == 4 && count == CHANNEL_GROUP;
+    for (let c = 0; c < k; c++, from += kBytes) {
+      let bits = 0;
+      if (whole) {
+        for (let i = 0; i < CHANNEL_GROUP; i += 8) {
+          const x = v128.load(from + (i << 2)), y = v128.load(from + (i << 2), 16);
+          least = i32x4.min_s(least, i32x4.min_s(x, y));
+          bits |= (nonzeros(x) | nonzeros(y) << 4) << i;
+        }
+      } else {
+        bits = channelBits(from, channelBytes, count, false);
+        if (channelBits(from, channelBytes, count, true)) least = i32x4.splat(NEGATIVE_ZERO);
+      }
       n1 += popcnt(bits);
       bits |= bits >>> 1; n2 += popcnt(bits & 0x55555555); // a block of 2N is a pair of blocks of N
       bits |= bits >>> 2; n4 += popcnt(bits & 0x11111111);
@@ -22,6 +33,7 @@ export function countBlocks(task: usize, begin: i32, end: i32): void {
       bits |= bits >>> 8; n16 += popcnt(bits & 0x00010001);
       n32 += (bits | bits >>> 16) & 1;
     }
+    const negativeZeros = <i32>v128.any_true(i32x4.eq(least, i32x4.splat(NEGATIVE_ZERO)));
     const to = <usize>(load<i32>(task, PackTask.output << 2) + begin * COUNT_WORDS * 4);
     store<i32>(to, n1); store<i32>(to, n2, 4); store<i32>(to, n4, 8); store<i32>(to, n8, 12);
     store<i32>(to, n16, 16); store<i32>(to, n32, 20); store<i32>(to, negativeZeros, 24);
@@ -31,7 +43,7 @@ export function countBlocks(task: usize, begin: i32, end: i32): void {
 /**
  * Packs the blocks that hold a nonzero, or all of them: see `PackTask`.
  *
- * @param scratch the thread's working memory: k words
+ * @param scratch the thread's working memory: k + 1 words
  */
 export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): void {
   const k = load<i32>(task, PackTask.k << 2), channels = load<i32>(task, PackTask.channels << 2);
@@ -55,6 +67,16 @@ export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): v
       if (columns) store<i32>(rowStart + (first / n << 2), block);
       const filters = min(n, last - first);
       let from = weights + (first - group) * channelBytes;
+      if (columns && n == 1) {
+        // Of few blocks most are left out: a branch would be guessed wrong too often.
+        for (let c = 0; c < k; c++, from += kBytes) {
+          const kept = load<i32>(scratch + (c << 2)) >>> (first - group) & 1;
+          store<i16>(kept ? columns + (block << 1) : scratch + (k << 2), <i16>c);
+          store<i32>(kept ? values + (block << 2) : scratch + (k << 2), load<i32>(from));
+          block += kept;
+        }
+        continue;
+      }
       for (let c = 0; c < k; c++, from += kBytes) {
         if (columns) {
           if (!(load<i32>(scratch + (c << 2)) >>> (first - group) & mask)) continue;
@@ -73,14 +95,19 @@ export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): v
   }
 }
 
+/** One bit for each lane that is neither 0 nor -0. */
+@inline
+function nonzeros(x: v128): i32 {
+  return i32x4.bitmask(f32x4.ne(x, f32x4.splat(0)));
+}
+
 /** One bit for each of up to 32 weights: whether it is -0, or whether it is another number than 0 and -0. */
 function channelBits(from: usize, step: i32, count: i32, negativeZero: bool): i32 {
   let bits = 0, i = 0;
   if (step == 4) {
     for (; i + 4 <= count; i += 4) {
       const x = v128.load(from + (i << 2));
-      const is = negativeZero ? i32x4.eq(x, i32x4.splat(NEGATIVE_ZERO)) : f32x4.ne(x, f32x4.splat(0));
-      bits |= i32x4.bitmask(is) << i;
+      bits |= (negativeZero ? i32x4.bitmask(i32x4.eq(x, i32x4.splat(NEGATIVE_ZERO))) : nonzeros(x)) << i;
     }
   }
   for (; i < count; i++) {
