@@ -52,6 +52,9 @@ export enum Task {
   dilationWidth,
   padTop,
   padLeft,
+  /** Winograd: rows and columns of the output; outHeight and outWidth count its tiles of 2x2. */
+  imageHeight,
+  imageWidth,
   /** Clamp of the epilogue; -Infinity and Infinity where there is none. */
   minBits,
   maxBits,
@@ -62,6 +65,9 @@ export enum Task {
   /** Number of words. */
   words,
 }
+
+/** Winograd: output channels whose products are transformed at a time, a multiple of 8. */
+export const WINOGRAD_CHANNELS = 64;
 
 /**
  * The microkernels by number. A name is a specification: type, gemm (dense) or spmm (sparse), 1xN block, p = pixels of a

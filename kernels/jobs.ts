@@ -8,6 +8,7 @@ import {concat, slice} from './slices';
 import {depthToSpace, meanPixels, pad4d} from './spatial';
 import {Header, Job} from './task';
 import {topK} from './topK';
+import {winograd} from './winograd';
 
 /**
  * Computes one unit of a task.
@@ -44,5 +45,6 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.concat) concat(task, begin, end);
   else if (job == Job.slice) slice(task, begin, end);
   else if (job == Job.topK) topK(task, begin, end);
+  else if (job == Job.winograd) winograd(task, begin, end, scratch);
   // Job.nothing falls through.
 }

@@ -20,6 +20,7 @@ export enum Job {
   concat,
   slice,
   topK,
+  winograd,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }

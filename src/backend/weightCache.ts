@@ -1,6 +1,6 @@
-import {allBlocks, packFilter, type BlockStatistics, type FilterShape} from '../packed';
+import {allBlocks, packFilter, winogradMatrices, type BlockStatistics, type FilterShape} from '../packed';
 import {asMatrix, choosePath, cutLayer, layerStatistics, type Cut, type LayerPath, type Variant} from '../plan';
-import {freeWeights, uploadWeights, type HeapWeights, type TfjsHeap} from '../runtime';
+import {freeWeights, uploadWeights, uploadWinograd, type HeapWeights, type TfjsHeap} from '../runtime';
 import {options} from './config';
 
 /** A weight tensor as the cache sees it. */
@@ -11,6 +11,8 @@ export interface WeightSource {
   readonly transposed: boolean;
   /** What stock would run in place of a path of ours is not the convolution that the cost model knows, but far slower. */
   readonly stockIsSlow: boolean;
+  /** Tiles of 2x2 output pixels over the whole batch; 0 where Winograd's algorithm cannot run. */
+  readonly winogradTiles: number;
   /** Its values `[kh, kw, inChannels, outChannels]`, as a view that the next allocation kills. */
   read(): Float32Array;
 }
@@ -26,6 +28,7 @@ interface CachedLayer {
   /** The last answer and what it was an answer to. */
   last?: {
     readonly outputPixels: number;
+    readonly winogradTiles: number;
     readonly wanted: LayerPath | 'auto';
     readonly skipZeros: boolean;
     readonly threads: number;
@@ -76,10 +79,11 @@ export class WeightCache {
   resolve(source: WeightSource, outputPixels: number, threads: number): ResolvedLayer | null {
     const layer = this.layer(source);
     const {path: wanted, skipZeros} = options();
-    const {stockIsSlow} = source;
+    const {stockIsSlow, winogradTiles} = source;
     const {last} = layer;
     if (
       last?.outputPixels === outputPixels &&
+      last.winogradTiles === winogradTiles &&
       last.threads === threads &&
       last.wanted === wanted &&
       last.skipZeros === skipZeros &&
@@ -88,16 +92,17 @@ export class WeightCache {
       return last.layer;
     }
     const {statistics} = layer;
-    const geometry = {filter: source.shape, outputPixels};
-    const path =
+    const geometry = {filter: source.shape, outputPixels, winogradTiles};
+    let path =
       wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros, !stockIsSlow).path : wanted;
+    if (path.kind === 'winograd' && !winogradTiles) path = {kind: 'dense'};
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
       const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
       const cut = cutLayer(geometry, path, entries, this.variant, threads);
       resolved = {weights: this.form(source, layer, path), cut};
     }
-    layer.last = {outputPixels, wanted, skipZeros, threads, stockIsSlow, layer: resolved};
+    layer.last = {outputPixels, winogradTiles, wanted, skipZeros, threads, stockIsSlow, layer: resolved};
     return resolved;
   }
 
@@ -135,18 +140,24 @@ export class WeightCache {
   }
 
   private form(source: WeightSource, layer: CachedLayer, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
-    const key = path.kind === 'dense' ? 'dense' : `1x${path.n}`;
+    const key = path.kind === 'packed' ? `1x${path.n}` : path.kind;
     const known = layer.forms.get(key);
     if (known) return known;
-    const matrix = asMatrix(source.shape);
-    const dense = path.kind === 'dense';
-    const n = dense ? 8 : path.n;
-    const packed = packFilter(matrixOf(source), matrix, n, dense ? allBlocks(matrix, n) : undefined);
-    const form = uploadWeights(this.heap, packed, dense);
+    const form = upload(this.heap, source, path);
     layer.forms.set(key, form);
     this.heldBytes += form.bytes;
     return form;
   }
+}
+
+function upload(heap: TfjsHeap, source: WeightSource, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
+  const {shape} = source;
+  const weights = matrixOf(source);
+  if (path.kind === 'winograd') return uploadWinograd(heap, winogradMatrices(weights, shape), shape.outChannels);
+  const matrix = asMatrix(shape);
+  const dense = path.kind === 'dense';
+  const n = dense ? 8 : path.n;
+  return uploadWeights(heap, packFilter(weights, matrix, n, dense ? allBlocks(matrix, n) : undefined), dense);
 }
 
 /** The weights as `[K, outChannels]`. */

@@ -3,7 +3,7 @@ export {TfjsHeap, type EmscriptenHeap} from './heap';
 export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
 export {floatBits, hasDepthwiseKernel, KernelRunner} from './kernelRunner';
 export type {Conv2DCall, DepthwiseCall, TaskCall} from './kernelRunner';
-export {freeWeights, uploadWeights, type HeapWeights} from './packedWeights';
+export {freeWeights, uploadWeights, uploadWinograd, type HeapWeights} from './packedWeights';
 export {isShared, withSharedMemory} from './sharedMemory';
 export type {ConvGeometry, Epilogue} from './taskArena';
 export {PoolFailure, ThreadPool} from './threadPool';

@@ -1,4 +1,4 @@
-import {Task} from '../../kernels/convTask';
+import {Task, WINOGRAD_CHANNELS} from '../../kernels/convTask';
 import {Job} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
@@ -11,7 +11,7 @@ import {PoolFailure, type ThreadPool} from './threadPool';
 
 /** How a convolution is cut into pieces: what a thread computes at a time. */
 export interface ConvCut {
-  /** Output pixels of a piece, before rounding to the kernel's tile. */
+  /** Output pixels of a piece, or Winograd's tiles of 2x2 of them, before rounding to the kernel's tile. */
   readonly macroTile: number;
   /** Output channels of a piece: all, or a multiple of 16 and of N. */
   readonly groupChannels: number;
@@ -112,14 +112,17 @@ export class KernelRunner {
    */
   conv2d({input, output, weights: w, bias, geometry, epilogue, cut}: Conv2DCall): void {
     const {arena} = this;
-    const pixels = geometry.batch * geometry.outHeight * geometry.outWidth;
+    const winograd = w.layout === 'winograd';
+    const rows = winograd ? patchGeometry(geometry) : geometry;
+    const pixels = rows.batch * rows.outHeight * rows.outWidth;
     const kernel = microkernel(w.layout, pixels, this.variant);
     const tile = KERNEL_TILES[kernel];
     const macroTile = Math.ceil(Math.min(cut.macroTile, pixels) / tile) * tile;
     const direct = isDirect(geometry);
     const biasBytes = w.outChannels * 4 + BIAS_PADDING_BYTES;
     const copies = (direct ? 0 : 1) + (panelTile(w.layout) ? 1 : 0);
-    arena.reserve(biasBytes, copies * macroTile * w.k * 4 + PLANES_BYTES, this.slots);
+    const scratch = winograd ? winogradBytes(macroTile, w.k) : copies * macroTile * w.k * 4 + PLANES_BYTES;
+    arena.reserve(biasBytes, scratch, this.slots);
 
     this.writeBias(bias, arena.shared, w.outChannels, biasBytes);
     const {i32} = this.heap;
@@ -139,10 +142,12 @@ export class KernelRunner {
     i32[record + Task.groupChannels] = cut.groupChannels;
     i32[record + Task.channelsOutermost] = cut.channelsOutermost ? 1 : 0;
     i32[record + Task.direct] = direct ? 1 : 0;
-    arena.setGeometry(geometry);
+    i32[record + Task.imageHeight] = geometry.outHeight;
+    i32[record + Task.imageWidth] = geometry.outWidth;
+    arena.setGeometry(rows);
     arena.setEpilogue(epilogue);
     const items = Math.ceil(pixels / macroTile) * Math.ceil(w.outChannels / cut.groupChannels);
-    this.execute(Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
+    this.execute(winograd ? Job.winograd : Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
   }
 
   /**
@@ -239,6 +244,24 @@ export function hasDepthwiseKernel(g: ConvGeometry, channelMultiplier: number): 
     g.dilationHeight === 1 &&
     g.dilationWidth === 1
   );
+}
+
+/** The 4x4 patches of the input that tiles of 2x2 output pixels are computed from, as a convolution. */
+function patchGeometry(g: ConvGeometry): ConvGeometry {
+  return {
+    ...g,
+    kernelHeight: 4,
+    kernelWidth: 4,
+    strideHeight: 2,
+    strideWidth: 2,
+    outHeight: Math.ceil(g.outHeight / 2),
+    outWidth: Math.ceil(g.outWidth / 2),
+  };
+}
+
+/** Working memory of kernels/winograd.ts: zeros, a patch, 16 planes of inputs and of products, each with room to align. */
+function winogradBytes(macroTile: number, k: number): number {
+  return 64 + 16 * 4 * k + 16 * (4 * macroTile * (k + WINOGRAD_CHANNELS) + 2 * 128);
 }
 
 /** Whether the im2col rows of the output are the input's pixels as they lie. */

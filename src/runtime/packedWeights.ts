@@ -40,6 +40,15 @@ export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boole
   return {layout, n, k, outChannels, values: address, offsets, rowStart: offsets + blocks * 4, bytes};
 }
 
+/**
+ * Copies the matrices of `winogradMatrices` [16, ceil(outChannels / 8), K, 8] into the heap.
+ *
+ * @throws Error if the heap is exhausted; nothing is leaked then.
+ */
+export function uploadWinograd(heap: TfjsHeap, matrices: PackedFilter, outChannels: number): HeapWeights {
+  return {...uploadWeights(heap, matrices, true), layout: 'winograd', outChannels};
+}
+
 /** Frees what `uploadWeights` allocated. */
 export function freeWeights(heap: TfjsHeap, weights: HeapWeights): void {
   heap.free(weights.values);
