@@ -2,7 +2,7 @@
 // Convolutional Neural Networks", 2016): a tile of 2x2 output pixels takes 16 multiplications a pair of channels, not 36.
 // Input patches of 4x4 are transformed (B'dB), filters were when they were packed, the 16 values of all patches are
 // multiplied as 16 dense matrices, and the products are transformed back (A'mA).
-import {f32_gemm_1x4_p8, f32_gemm_1x8_p4, f32_gemm_1x8_p6} from './generated/microkernels';
+import {f32_gemm_1x8_p4, f32_gemm_1x8_p6} from './generated/microkernels';
 import {im2col} from './im2col';
 import {clamp, storeLanes} from './simd';
 import {applySlopes} from './slopes';
@@ -123,10 +123,8 @@ function multiply(
     let values = matrix, out = products;
     for (let o = 0; o < channels; o += 8) {
       const bias = i == 5 ? shift + (<usize>o << 2) : zeros;
-      // Weights are padded with zeros: all lanes may be stored.
-      if (channels - o <= 4) {
-        f32_gemm_1x4_p8(rows, rowBytes, tiles, k, values, bias, out, WINOGRAD_CHANNELS * 4, 4, -Infinity, Infinity);
-      } else if (kernel == Kernel.f32_gemm_1x8_p6) {
+      // Weights are padded: there are always 8 channels to store.
+      if (kernel == Kernel.f32_gemm_1x8_p6) {
         f32_gemm_1x8_p6(rows, rowBytes, tiles, k, values, bias, out, WINOGRAD_CHANNELS * 4, 8, -Infinity, Infinity);
       } else {
         f32_gemm_1x8_p4(rows, rowBytes, tiles, k, values, bias, out, WINOGRAD_CHANNELS * 4, 8, -Infinity, Infinity);

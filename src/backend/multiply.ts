@@ -41,7 +41,11 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
     shape: filterShape,
     transposed: product.transposed ?? false,
     stockIsSlow: product.stockIsSlow ?? false,
-    winogradTiles: winogradTiles(geometry),
+    winogradTiles: winogradTiles(
+      filterShape,
+      [geometry.strideHeight, geometry.strideWidth, geometry.dilationHeight, geometry.dilationWidth],
+      product.outShape,
+    ),
     read: () => backend.typedArrayFromHeap(filter) as Float32Array,
   };
   const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);

@@ -4,7 +4,7 @@ import {blockStatistics, type BlockSize} from '../packed';
 import {choosePath, layerStatistics, winogradTiles, type LayerPath, type PathCandidate, type Variant} from '../plan';
 import {readSpatial} from './attributes';
 import {ModelGraph} from './modelGraph';
-import {listLayers, readFilter, type LayerDescription} from './pruneLayers';
+import {listLayers, readFilter} from './pruneLayers';
 import {inferShapes, type Shape} from './shapes';
 
 export interface InspectOptions {
@@ -62,8 +62,12 @@ export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptio
     const statistics = blockStatistics(weights, filter);
     const batch = shapes.get(name)?.[0] ?? 1;
     const outputPixels = pixels === null ? DEFAULT_OUTPUT_PIXELS : pixels * batch;
+    const node = graph.node(name);
+    const steps = [...readSpatial(node, 'strides'), ...readSpatial(node, 'dilations')];
+    const side = Math.sqrt(DEFAULT_OUTPUT_PIXELS);
+    const outShape = pixels === null ? [1, side, side] : shapes.get(name)!.map((size) => size ?? 1);
     const {path, expectedMs, candidates} = choosePath(
-      {filter, outputPixels, winogradTiles: tilesOf(graph, layer.description, shapes.get(name), batch)},
+      {filter, outputPixels, winogradTiles: winogradTiles(filter, steps, outShape)},
       layerStatistics(weights, filter),
       variant,
     );
@@ -82,27 +86,6 @@ export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptio
     };
   });
   return {variant, layers};
-}
-
-/** `winogradTiles` of a layer, where the graph does not tell of a square of `DEFAULT_OUTPUT_PIXELS`. */
-function tilesOf(graph: ModelGraph, layer: LayerDescription, shape: Shape | undefined, batch: number): number {
-  const node = graph.node(layer.name);
-  const [strideHeight, strideWidth] = readSpatial(node, 'strides');
-  const [dilationHeight, dilationWidth] = readSpatial(node, 'dilations');
-  const side = Math.sqrt(DEFAULT_OUTPUT_PIXELS);
-  const known = layer.outputPixels !== null;
-  return winogradTiles({
-    batch: known ? batch : 1,
-    inChannels: layer.inChannels,
-    outHeight: (known && shape?.[1]) || side,
-    outWidth: (known && shape?.[2]) || side,
-    kernelHeight: layer.kh,
-    kernelWidth: layer.kw,
-    strideHeight,
-    strideWidth,
-    dilationHeight,
-    dilationWidth,
-  });
 }
 
 type CountPerSize = Readonly<Record<BlockSize, number>>;

@@ -82,7 +82,7 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const blockRows = Math.ceil(outChannels / n);
   // N = 16 and 32 run in passes of 8 channels; a ragged last row needs fewer.
   const passes = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
-  const rows = winograd || (!packed && pixels > FEW_PIXELS) ? denseRows(outChannels) : passes;
+  const rows = path.kind === 'dense' && pixels > FEW_PIXELS ? denseRows(outChannels) : passes;
   return {
     tiles: Math.ceil(pixels / tile),
     entries: packed ? (entries * rows) / blockRows : k * rows,
