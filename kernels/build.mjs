@@ -78,7 +78,7 @@ async function compile({name, features}) {
   const {error, stderr} = await asc.main(
     [
       join(here, 'index.ts'),
-      '-O2',
+      '-O1',
       '--runtime',
       'stub',
       '--noAssert',

@@ -1,16 +1,20 @@
 // The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
 // finishes with the activations that a clamp cannot express.
 import {
-  f32_gemm_1x4_p8, f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p32, f32_spmm_1x2_p16, f32_spmm_1x4_p8,
-  f32_spmm_1x8_p1, f32_spmm_1x8_p4, f32_spmm_1x8_p6,
+  f32_gemm_1x4_p8, f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p1, f32_spmm_1x1_p16, f32_spmm_1x1_p32, f32_spmm_1x2_p1,
+  f32_spmm_1x2_p16, f32_spmm_1x4_p1, f32_spmm_1x4_p8, f32_spmm_1x8_p1, f32_spmm_1x8_p4, f32_spmm_1x8_p6, pack_panel_p16,
+  pack_panel_p32, pack_panel_p8,
 } from './generated/microkernels';
+import {copyFloats} from './copy';
 import {im2col} from './im2col';
 import {applySlopes} from './slopes';
 import {Kernel, Task} from './convTask';
-import {packPanel, unpackPlanes} from './transpose';
+import {unpackPlanes} from './transpose';
 
 /** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */
 const GROUP: i32 = 16;
+/** Up to so many pixels beyond the last whole tile go one by one: that takes less time than a tile that they do not fill. */
+const LAST_PIXELS: i32 = 2;
 
 /**
  * Computes the items begin .. end - 1 of a convolution or MatMul. An item is a group of output channels of a macro tile of
@@ -31,7 +35,8 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
   const allPixels = load<i32>(task, Task.pixels << 2);
   const tiles = (allPixels + macroTile - 1) / macroTile;
   const channelsOutermost = load<i32>(task, Task.channelsOutermost << 2);
-  const tile = kernel == Kernel.f32_spmm_1x4_p8 ? 8 : kernel == Kernel.f32_spmm_1x2_p16 ? 16 : 32;
+  const sparse = kernel > Kernel.f32_gemm_1x8_p6, inPanels = kernel > Kernel.f32_spmm_1x8_p6;
+  const tile = load<i32>(task, Task.tile << 2);
   const rowBytes = <usize>k << 2, outBytes = <usize>outChannels << 2;
   const panels = direct ? scratch : scratch + <usize>macroTile * rowBytes;
   let rows: usize = 0;
@@ -42,16 +47,26 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     const to = min(from + groupChannels, outChannels);
     const pixels = min(macroTile, allPixels - first);
     const out = <usize>load<i32>(task, Task.output << 2) + <usize>first * outBytes;
+    const rest = pixels % tile > LAST_PIXELS ? 0 : pixels % tile;
+    const whole = pixels - rest;
     if (first != laidOut) {
       laidOut = first;
       rows = scratch;
       if (direct) rows = <usize>load<i32>(task, Task.input << 2) + <usize>first * rowBytes;
       else im2col(task, first, pixels, rows);
-      if (kernel > Kernel.f32_spmm_1x8_p6) packPanels(rows, pixels, k, panels, tile);
+      if (inPanels) packPanels(rows, whole, k, panels, tile);
     }
-    if (kernel <= Kernel.f32_gemm_1x8_p6) denseRows(task, kernel, rows, pixels, from, to, out);
-    else if (kernel <= Kernel.f32_spmm_1x8_p6) sparseRows(task, kernel, rows, pixels, from, to, out);
-    else panelRows(task, tile, pixels, from, to, panels, out);
+    const lastRows = rows + <usize>whole * rowBytes, lastOut = out + <usize>whole * outBytes;
+    if (inPanels) {
+      panelRows(task, tile, whole, from, to, panels, out);
+      lastPixels(task, lastRows, rest, from, to, lastOut);
+    } else if (sparse) {
+      sparseRows(task, kernel, rows, whole, from, to, out);
+      sparseRows(task, Kernel.f32_spmm_1x8_p1, lastRows, rest, from, to, lastOut);
+    } else {
+      denseRows(task, kernel, rows, whole, from, to, out);
+      denseRows(task, Kernel.f32_gemm_1x8_p1, lastRows, rest, from, to, lastOut);
+    }
     if (slopeCount) {
       const at = <usize>from << 2;
       const slopes = <usize>load<i32>(task, Task.slopes << 2) + (slopeCount == 1 ? 0 : at);
@@ -61,6 +76,7 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
 }
 
 function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
+  if (pixels == 0) return;
   const k = load<i32>(task, Task.k << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
@@ -84,11 +100,12 @@ function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32
 }
 
 function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
+  if (pixels == 0) return;
   const rowBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   const n = load<i32>(task, Task.n << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
-  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const columns = <usize>load<i32>(task, Task.columns << 2);
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   const valueBytes = <usize>n << 2;
@@ -97,7 +114,7 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i3
     const begin = <usize>load<i32>(rowStart), end = <usize>load<i32>(rowStart, 4);
     for (let part = 0; part < n && c < to; part += 8, c += 8) {
       const at = <usize>c << 2;
-      const o = offsets + (begin << 2), oEnd = offsets + (end << 2);
+      const o = columns + (begin << 1), oEnd = columns + (end << 1);
       const w = values + begin * valueBytes + (<usize>part << 2);
       const outBytes = <usize>outChannels << 2;
       const left = outChannels - c;
@@ -116,36 +133,80 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i3
 function packPanels(rows: usize, pixels: i32, k: i32, panels: usize, tile: i32): void {
   const rowBytes = <usize>k << 2;
   for (let p = 0; p < pixels; p += tile) {
-    packPanel(rows + <usize>p * rowBytes, rowBytes, min(tile, pixels - p), k, panels, tile);
+    const count = min(tile, pixels - p);
+    if (tile == 8) pack_panel_p8(rows, rowBytes, count, k, panels);
+    else if (tile == 16) pack_panel_p16(rows, rowBytes, count, k, panels);
+    else pack_panel_p32(rows, rowBytes, count, k, panels);
+    rows += <usize>tile * rowBytes;
     panels += <usize>tile * rowBytes;
   }
 }
 
-/** The planes of a group of channels lie behind the panels of the macro tile. */
+/**
+ * @param pixels those that panels hold
+ * @param panels of the macro tile; behind them is room for [tile][GROUP] values
+ */
 function panelRows(
   task: usize, tile: i32, pixels: i32, from: i32, to: i32, panels: usize, out: usize,
 ): void {
   const k = load<i32>(task, Task.k << 2);
   const n = load<i32>(task, Task.n << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
-  const offsets = <usize>load<i32>(task, Task.offsets << 2);
+  const columns = <usize>load<i32>(task, Task.columns << 2);
   const values = <usize>load<i32>(task, Task.values << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   const rowStart = <usize>load<i32>(task, Task.rowStart << 2);
   const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
   const panelBytes = <usize>tile * (<usize>k << 2);
-  const planes = panels + <usize>((pixels + tile - 1) / tile) * panelBytes;
+  const room = panels + <usize>((pixels + tile - 1) / tile) * panelBytes;
   for (let c = from; c < to; c += GROUP) {
     const channels = min(GROUP, to - c);
     const first = c / n, last = first + (channels + n - 1) / n;
     let panel = panels;
     for (let p = 0; p < pixels; p += tile) {
-      if (n == 4) f32_spmm_1x4_p8(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
-      else if (n == 2) f32_spmm_1x2_p16(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
-      else f32_spmm_1x1_p32(panel, offsets, rowStart, first, last, values, bias, planes, low, high);
+      const count = min(tile, pixels - p);
       const at = out + <usize>p * outBytes + (<usize>c << 2);
-      unpackPlanes(planes, tile, channels, min(tile, pixels - p), at, outBytes);
+      const whole = count == tile && channels % n == 0;
+      const to = whole ? at : room, toBytes = whole ? outBytes : GROUP << 2;
+      if (n == 4) {
+        f32_spmm_1x4_p8(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
+      } else if (n == 2) {
+        f32_spmm_1x2_p16(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
+      } else {
+        if (tile == 16) f32_spmm_1x1_p16(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        else f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        unpackPlanes(room, tile, channels, count, at, outBytes);
+      }
+      if (n > 1 && !whole) copyPixels(room, GROUP << 2, at, outBytes, count, channels);
       panel += panelBytes;
     }
+  }
+}
+
+function copyPixels(from: usize, fromBytes: usize, to: usize, toBytes: usize, pixels: i32, channels: i32): void {
+  for (let p = 0; p < pixels; p++) {
+    copyFloats(to, from, channels);
+    from += fromBytes; to += toBytes;
+  }
+}
+
+/** The last pixels, which fill no tile. */
+function lastPixels(task: usize, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
+  if (pixels == 0) return;
+  const rowBytes = <usize>load<i32>(task, Task.k << 2) << 2;
+  const n = load<i32>(task, Task.n << 2);
+  const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
+  const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
+  const columns = <usize>load<i32>(task, Task.columns << 2);
+  const values = <usize>load<i32>(task, Task.values << 2);
+  const bias = <usize>load<i32>(task, Task.bias << 2);
+  let rowStart = <usize>load<i32>(task, Task.rowStart << 2) + (<usize>(from / n) << 2);
+  for (let c = from; c < to; c += n, rowStart += 4) {
+    const begin = <usize>load<i32>(rowStart), at = <usize>c << 2, left = min(n, to - c);
+    const o = columns + (begin << 1), oEnd = columns + (<usize>load<i32>(rowStart, 4) << 1);
+    const w = values + begin * (<usize>n << 2);
+    if (n == 4) f32_spmm_1x4_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
+    else if (n == 2) f32_spmm_1x2_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
+    else f32_spmm_1x1_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
   }
 }

@@ -12,14 +12,16 @@ export enum Task {
   output,
   /** Packed values: for every kept entry N filters, N innermost, in block-row order. */
   values,
-  /** For every kept entry its byte offset in a panel or pixel row. Unused by dense kernels. */
-  offsets,
+  /** For every kept entry its column, in 16 bits. Unused by dense kernels. */
+  columns,
   /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
   rowStart,
   /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */
   bias,
   /** Which microkernel runs: see `Kernel`. */
   kernel,
+  /** Pixels that the microkernel computes at a time. */
+  tile,
   /** N: output channels a block. */
   n,
   /** K = kh * kw * inChannels: the length of a pixel's im2col row. */
@@ -82,5 +84,6 @@ export enum Kernel {
   f32_spmm_1x8_p6,
   f32_spmm_1x4_p8,
   f32_spmm_1x2_p16,
+  f32_spmm_1x1_p16,
   f32_spmm_1x1_p32,
 }

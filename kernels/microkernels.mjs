@@ -8,10 +8,14 @@
 const ROW_TILES = [4, 6];
 /** The dense kernel for a last block row of at most 4 channels: 8 would compute as much again in vain. */
 const NARROW_ROW_TILE = 8;
-/** Kernels whose vectors run along pixels. N x p / 4 accumulators: 8 hide the latency of a multiply-add. */
+/**
+ * Kernels whose vectors run along pixels. N x p / 4 accumulators: 8 hide the latency of a multiply-add, be they two sets
+ * that take entries in turn. Such a kernel loads more for each multiply-add, but its panel is half as large.
+ */
 const PANEL_TILES = [
   {n: 4, p: 8},
   {n: 2, p: 16},
+  {n: 1, p: 16, sets: 2},
   {n: 1, p: 32},
 ];
 
@@ -26,8 +30,10 @@ import {clamp, fma, store4, store8} from '../simd';
 export function microkernelSource() {
   return [
     HEADER,
-    ...[false, true].flatMap((sparse) => [onePixel(sparse), ...ROW_TILES.map((p) => pixelRows(sparse, p))]),
+    ...[false, true].flatMap((sparse) => ROW_TILES.map((p) => pixelRows(sparse, p))),
+    ...[{sparse: false, n: 8}, ...[1, 2, 4, 8].map((n) => ({sparse: true, n}))].map(onePixel),
     pixelRows(false, NARROW_ROW_TILE, 4),
+    ...[8, 16, 32].map(packPanel),
     ...PANEL_TILES.map(panel),
     ...DEPTHWISE_TILES.map(depthwise),
   ].join('\n');
@@ -36,10 +42,10 @@ export function microkernelSource() {
 const range = (n) => Array.from({length: n}, (_, i) => i);
 const each = (n, f, separator = '\n') => range(n).map(f).join(separator);
 
-/** Parameters of a kernel over pixel rows. A sparse one has the byte offsets of its kept columns beside the values. */
-const rowParameters = (sparse) =>
+/** Parameters of a kernel over pixel rows. A sparse one has its kept columns, in 16 bits, beside the values. */
+const rowParameters = (sparse, n = 8) =>
   sparse
-    ? `rows: usize, rowBytes: usize, pixels: i32, offsets: usize, offsetsEnd: usize, values: usize, valueBytes: usize,
+    ? `rows: usize, rowBytes: usize, pixels: i32, columns: usize, columnsEnd: usize, values: usize,${n === 8 ? ' valueBytes: usize,' : ''}
   bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`
     : `rows: usize, rowBytes: usize, pixels: i32, k: i32, values: usize,
   bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`;
@@ -70,7 +76,7 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${channels}_p${p}(
     let w = values;
     let ${halves.map((a, h) => `${a}0 = v128.load(bias, ${16 * h})`).join(', ')};
     let ${each(p - 1, (i) => halves.map((a) => `${a}${i + 1} = ${a}0`).join(', '), ', ')};
-    ${sparse ? 'for (let o = offsets; o < offsetsEnd; o += 4) {\n      const column = <usize>load<i32>(o);' : 'for (const end = x0 + (<usize>k << 2); x0 < end; ) {'}
+    ${sparse ? 'for (let o = columns; o < columnsEnd; o += 2) {\n      const column = <usize>load<u16>(o) << 2;' : 'for (const end = x0 + (<usize>k << 2); x0 < end; ) {'}
       const ${halves.map((_, h) => `${weights[h]} = v128.load(w, ${16 * h})`).join(', ')};
       let x: v128;
       ${each(p, pixel, '\n      ')}
@@ -84,77 +90,163 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${channels}_p${p}(
 };
 
 /**
- * 8 output channels of one block row, one pixel at a time: fully connected layers, squeeze-and-excite branches. Four
- * entries in turn feed their own accumulators, which hides the latency that more pixels would.
+ * One block row, one pixel at a time: fully connected layers, squeeze-and-excite branches, and the last pixels of an image
+ * that fill no tile. Four entries in turn feed their own accumulators, which hides the latency that more pixels would. A
+ * vector is 4 channels, and of a block of 1 or 2 as many lanes.
  */
-const onePixel = (sparse) => {
+const onePixel = ({sparse, n}) => {
+  const halves = n === 8 ? ['a', 'b'] : ['a'];
+  const load = n === 1 ? 'v128.load32_zero' : n === 2 ? 'v128.load64_zero' : 'v128.load';
   const entry = (i) => {
-    const x = sparse ? `x + <usize>load<i32>(o, ${4 * i})` : `x, ${4 * i}`;
-    const at = sparse ? ['w', 'w, 16'] : [`w, ${32 * i}`, `w, ${32 * i + 16}`];
-    const step = sparse ? ' w += valueBytes;' : '';
-    return `s = v128.load32_splat(${x}); a${i} = fma(s, v128.load(${at[0]}), a${i}); b${i} = fma(s, v128.load(${at[1]}), b${i});${step}`;
+    const x = sparse ? `x + (<usize>load<u16>(o, ${2 * i}) << 2)` : `x, ${4 * i}`;
+    // The distance of two entries is a constant, but for N = 8, whose kernel serves 16 and 32.
+    const constant = !sparse || n < 8;
+    const madds = halves.map((a, h) => {
+      const at = (constant ? 4 * n * i : 0) + 16 * h;
+      return `${a}${i} = fma(s, ${load}(w${at ? `, ${at}` : ''}), ${a}${i});`;
+    });
+    return `s = v128.load32_splat(${x}); ${madds.join(' ')}${constant ? '' : ' w += valueBytes;'}`;
   };
   const sum = (a) => `f32x4.add(f32x4.add(${a}0, ${a}1), f32x4.add(${a}2, ${a}3))`;
+  const start = halves.map((a, h) => `${a}0 = ${load}(bias${h ? ', 16' : ''})`).join(', ');
+  const step = (entries) => (!sparse || n < 8 ? ` w += ${4 * n * entries};` : '');
   return `
-export function f32_${sparse ? 'spmm' : 'gemm'}_1x8_p1(
-  ${rowParameters(sparse)},
+export function f32_${sparse ? 'spmm' : 'gemm'}_1x${n}_p1(
+  ${rowParameters(sparse, n)},
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
   for (let p = 0; p < pixels; p++) {
     ${sparse ? 'const' : 'let'} x = rows + <usize>p * rowBytes;
-    ${sparse ? 'let o = offsets;\n    const end = offsetsEnd, unrolled = o + (end - o & ~15);' : 'const end = x + (<usize>k << 2), unrolled = x + (<usize>(k & ~3) << 2);'}
+    ${sparse ? 'let o = columns;\n    const end = columnsEnd, unrolled = o + (end - o & ~7);' : 'const end = x + (<usize>k << 2), unrolled = x + (<usize>(k & ~3) << 2);'}
     let w = values;
-    let a0 = v128.load(bias), b0 = v128.load(bias, 16);
-    let ${each(3, (i) => `a${i + 1} = f32x4.splat(0), b${i + 1} = a${i + 1}`, ', ')};
+    let ${start};
+    let ${each(3, (i) => halves.map((a) => `${a}${i + 1} = f32x4.splat(0)`).join(', '), ', ')};
     let s: v128;
     while (${sparse ? 'o' : 'x'} < unrolled) {
       ${each(4, entry, '\n      ')}
-      ${sparse ? 'o += 16;' : 'x += 16; w += 128;'}
+      ${sparse ? 'o += 8' : 'x += 16'};${step(4)}
     }
     while (${sparse ? 'o' : 'x'} < end) {
       ${entry(0)}
-      ${sparse ? 'o += 4;' : 'x += 4; w += 32;'}
+      ${sparse ? 'o += 2' : 'x += 4'};${step(1)}
     }
-    store8(out + <usize>p * outBytes, clamp(${sum('a')}, low, high), clamp(${sum('b')}, low, high), channels);
+    store${halves.length * 4}(out + <usize>p * outBytes, ${halves.map((a) => `clamp(${sum(a)}, low, high)`).join(', ')}, channels);
+  }
+}`;
+};
+
+/** Names of independent sets of accumulators. */
+const SETS = ['a', 'b'];
+
+/** Names of the 4 vectors that a 4x4 transpose of r0 .. r3 gives, and the code that makes them. */
+const transpose = (r, y) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 0, 4, 1, 5), ${y}cd = v128.shuffle<f32>(${r[2]}, ${r[3]}, 0, 4, 1, 5);
+      const ${y}ef = v128.shuffle<f32>(${r[0]}, ${r[1]}, 2, 6, 3, 7), ${y}gh = v128.shuffle<f32>(${r[2]}, ${r[3]}, 2, 6, 3, 7);
+      const ${y}0 = v128.shuffle<f64>(${y}ab, ${y}cd, 0, 2), ${y}1 = v128.shuffle<f64>(${y}ab, ${y}cd, 1, 3);
+      const ${y}2 = v128.shuffle<f64>(${y}ef, ${y}gh, 0, 2), ${y}3 = v128.shuffle<f64>(${y}ef, ${y}gh, 1, 3);`;
+
+/**
+ * Fills a panel [K][p] from pixel rows of K floats, in 4x4 tiles. Pixels beyond the last repeat it: no garbage, no denormals
+ * in the padding.
+ */
+const packPanel = (p) => {
+  const square = (at) => `{
+        const r0 = v128.load(x0, ${4 * at}), r1 = v128.load(x1, ${4 * at}), r2 = v128.load(x2, ${4 * at}), r3 = v128.load(x3, ${4 * at});
+        ${transpose(range(4).map((i) => `r${i}`), 'y')}
+        ${each(4, (i) => `v128.store(to, y${i}, ${4 * p * (at + i)});`, ' ')}
+      }`;
+  const step = (count) => `${each(4, (i) => `x${i} += ${4 * count};`, ' ')} to += ${4 * p * count};`;
+  return `
+export function pack_panel_p${p}(rows: usize, rowBytes: usize, pixels: i32, k: i32, panel: usize): void {
+  for (let p = 0; p < ${p}; p += 4) {
+    ${each(4, (i) => `let x${i} = rows + <usize>min(p${i ? ` + ${i}` : ''}, pixels - 1) * rowBytes;`, '\n    ')}
+    let to = panel + (<usize>p << 2);
+    const end = x0 + (<usize>k << 2);
+    for (const eights = x0 + (<usize>(k & ~7) << 2); x0 < eights; ) {
+      ${square(0)} ${square(4)}
+      ${step(8)}
+    }
+    while (x0 < end) {
+      ${each(4, (i) => `store<f32>(to, load<f32>(x${i}), ${4 * i});`, ' ')}
+      ${step(1)}
+    }
   }
 }`;
 };
 
 /**
- * Block rows first .. last - 1 over one panel [K][p], where a column is the p pixels of one im2col channel, into planes
- * [channel][p]. N x p / 4 accumulators; whichever is fewer of pixel vectors and weight splats stays in registers.
- * Offsets are byte offsets into the panel. Transposing at both ends is the driver's business.
+ * Block rows first .. last - 1 over one panel [K][p], where a column is the p pixels of one im2col channel. N x p / 4
+ * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers.  N = 4 and 2 store whole pixels, `outBytes` apart: p of them and N channels, whatever the layer has, so the driver
+ * gives ragged ends a place of their own. N = 1 writes planes [channel][p], which the driver transposes.
  */
-const panel = ({n, p}) => {
+const panel = ({n, p, sets = 1}) => {
   const vectors = p / 4;
-  const madd = (j, v) => `a${j}_${v} = fma(x${vectors <= n ? v : ''}, s${vectors <= n ? '' : j}, a${j}_${v});`;
-  const loop =
-    vectors <= n
-      ? `const ${each(vectors, (v) => `x${v} = v128.load(q, ${16 * v})`, ', ')};
-      let s: v128;
-      ${each(n, (j) => `s = v128.load32_splat(w, ${4 * j}); ${each(vectors, (v) => madd(j, v), ' ')}`, '\n      ')}`
-      : `const ${each(n, (j) => `s${j} = v128.load32_splat(w, ${4 * j})`, ', ')};
-      let x: v128;
-      ${each(vectors, (v) => `x = v128.load(q, ${16 * v}); ${each(n, (j) => madd(j, v), ' ')}`, '\n      ')}`;
+  const entry = (i) => {
+    const a = SETS[i % sets];
+    const madd = (j, v) => `${a}${j}_${v} = fma(x${vectors <= n ? v : ''}, s${vectors <= n ? '' : j}, ${a}${j}_${v});`;
+    const splat = (j) => `v128.load32_splat(w, ${4 * (n * i + j)})`;
+    const loop =
+      vectors <= n
+        ? `const ${each(vectors, (v) => `x${v} = v128.load(q, ${16 * v})`, ', ')};
+        let s: v128;
+        ${each(n, (j) => `s = ${splat(j)}; ${each(vectors, (v) => madd(j, v), ' ')}`, '\n        ')}`
+        : `const ${each(n, (j) => `s${j} = ${splat(j)}`, ', ')};
+        let x: v128;
+        ${each(vectors, (v) => `x = v128.load(q, ${16 * v}); ${each(n, (j) => madd(j, v), ' ')}`, '\n        ')}`;
+    return `{
+        const q = panel + <usize>load<u16>(o, ${2 * i}) * ${4 * p};
+        ${loop}
+      }`;
+  };
+  const pixel = (i) => (i === 0 ? 'y' : `y${i}`);
+  const pixels = n === 1 ? '' : `const ${each(p - 1, (i) => `y${i + 1} = ${pixel(i)} + outBytes`, ', ')};`;
+  const sum = (j, v) => (sets === 1 ? `a${j}_${v}` : `f32x4.add(a${j}_${v}, b${j}_${v})`);
+  const limit = each(n, (j) => each(vectors, (v) => `a${j}_${v} = clamp(${sum(j, v)}, low, high);`, ' '), '\n    ');
+  const store = {
+    1: () => each(vectors, (v) => `v128.store(y, a0_${v}, ${16 * v});`, ' '),
+    2: () =>
+      each(
+        vectors,
+        (v) => `{
+      const lo = v128.shuffle<f32>(a0_${v}, a1_${v}, 0, 4, 1, 5), hi = v128.shuffle<f32>(a0_${v}, a1_${v}, 2, 6, 3, 7);
+      ${each(4, (i) => `v128.store64_lane(${pixel(4 * v + i)}, ${i < 2 ? 'lo' : 'hi'}, ${i % 2});`, ' ')}
+    }`,
+        ' ',
+      ),
+    4: () =>
+      each(
+        vectors,
+        (v) => `{
+      ${transpose(range(4).map((j) => `a${j}_${v}`), 't')}
+      ${each(4, (i) => `v128.store(${pixel(4 * v + i)}, t${i});`, ' ')}
+    }`,
+        ' ',
+      ),
+  }[n]();
   return `
 export function f32_spmm_1x${n}_p${p}(
-  panel: usize, offsets: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, planes: usize,
-  min: f32, max: f32,
+  panel: usize, columns: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, out: usize,
+  outBytes: usize, min: f32, max: f32,
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
   const begin = <usize>load<i32>(rowStart + (<usize>first << 2));
-  let o = offsets + (begin << 2), w = values + begin * ${4 * n};
-  let b = bias + <usize>first * ${4 * n}, y = planes;
+  let o = columns + (begin << 1), w = values + begin * ${4 * n};
+  let from = bias + <usize>first * ${4 * n}, y = out;
   for (let r = first; r < last; r++) {
-    const end = offsets + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 2);
-    ${each(n, (j) => `let a${j}_0 = v128.load32_splat(b, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
-    while (o < end) {
-      const q = panel + <usize>load<i32>(o);
-      ${loop}
-      o += 4; w += ${4 * n};
+    const end = columns + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 1);
+    ${each(n, (j) => `let a${j}_0 = v128.load32_splat(from, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
+    ${each(sets - 1, (i) => `let ${each(n, (j) => each(vectors, (v) => `${SETS[i + 1]}${j}_${v} = f32x4.splat(0)`, ', '), ', ')};`)}
+    for (const pairs = o + (end - o & ~3); o < pairs; ) {
+      ${entry(0)} ${entry(1)}
+      o += 4; w += ${8 * n};
     }
-    ${each(n, (j) => each(vectors, (v) => `v128.store(y, clamp(a${j}_${v}, low, high), ${16 * (j * vectors + v)});`, ' '), '\n    ')}
-    y += ${4 * n * p}; b += ${4 * n};
+    if (o < end) {
+      ${entry(0)}
+      o += 2; w += ${4 * n};
+    }
+    ${limit}
+    ${pixels}
+    ${store}
+    y += ${n === 1 ? 4 * p : 4 * n}; from += ${4 * n};
   }
 }`;
 };

@@ -35,6 +35,8 @@ export interface PathChoice extends PathCandidate {
 export interface Work {
   /** Tiles of pixels; Winograd: tiles of its tiles. */
   readonly tiles: number;
+  /** What the last of them takes, as a share of the others: 1 or two pixels beyond whole tiles go one by one. */
+  readonly lastTile: number;
   /** Kept entries of the weight matrix: all of K x block rows where dense. */
   readonly entries: number;
   /** Block rows; N = 16 and 32 count each pass of 8 channels. */
@@ -47,10 +49,12 @@ export interface Work {
   readonly overflow: number;
 }
 
-/** Pixels of a panel kernel's tile by N. */
-const PANEL_TILES: Readonly<Partial<Record<BlockSize, number>>> = {1: 32, 2: 16, 4: 8};
+/** Columns from which a panel of 32 pixels fills the level-1 cache; N = 1 has a kernel of 16 for those. */
+const LONG_K = 320;
 /** Up to so many pixels the kernels of one pixel run. */
 const FEW_PIXELS = 2;
+/** What one of them takes, as a share of a whole tile's time. An estimate from the loads of the two loops. */
+const LAST_PIXEL = 0.4;
 
 /**
  * What a dense block row of at most 4 channels counts, as a share of one of 8. Set by hand, not fitted: of seven layers of 1
@@ -74,17 +78,27 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const copied = winograd || kh * kw === 1 ? 0 : pixels * k;
   if (path.kind === 'stock') {
     // Its tiles are whole vectors of output channels.
-    return {tiles: pixels, entries: Math.ceil(outChannels / 4) * 4 * k, rows: outChannels, k, copied, overflow: 0};
+    return {
+      tiles: pixels,
+      lastTile: 1,
+      entries: Math.ceil(outChannels / 4) * 4 * k,
+      rows: outChannels,
+      k,
+      copied,
+      overflow: 0,
+    };
   }
   const packed = path.kind === 'packed';
   const n = packed ? path.n : 8;
-  const tile = kernelTile(path, pixels, variant);
+  const tile = kernelTile(path, pixels, k, variant);
+  const rest = pixels % tile;
   const blockRows = Math.ceil(outChannels / n);
   // N = 16 and 32 run in passes of 8 channels; a ragged last row needs fewer.
   const passes = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
   const rows = path.kind === 'dense' && pixels > FEW_PIXELS ? denseRows(outChannels) : passes;
   return {
     tiles: Math.ceil(pixels / tile),
+    lastTile: !winograd && tile > 1 && rest > 0 && rest <= FEW_PIXELS ? rest * LAST_PIXEL : 1,
     entries: packed ? (entries * rows) / blockRows : k * rows,
     rows,
     k,
@@ -99,8 +113,15 @@ export function kernelPixels({outputPixels, winogradTiles = 0}: LayerGeometry, {
 }
 
 /** Output pixels that the microkernel of a path computes at a time. */
-export function kernelTile(path: Exclude<LayerPath, {kind: 'stock'}>, pixels: number, variant: Variant): number {
-  return (path.kind === 'packed' && PANEL_TILES[path.n]) || rowTile(pixels, variant);
+export function kernelTile(
+  path: Exclude<LayerPath, {kind: 'stock'}>,
+  pixels: number,
+  k: number,
+  variant: Variant,
+): number {
+  const n = path.kind === 'packed' ? path.n : 8;
+  if (n === 1) return k > LONG_K ? 16 : 32;
+  return n < 8 ? 32 / n : rowTile(pixels, variant);
 }
 
 /** Dense block rows of 8; a last one of at most 4 channels has a kernel of its own. */
@@ -119,7 +140,8 @@ function rowTile(pixels: number, variant: Variant): number {
 export function expectedMs(work: Work, cost: KernelCost): number {
   const perTile =
     work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row + work.k * cost.column;
-  return (cost.call + work.tiles * perTile + work.copied * cost.copy + work.k * work.rows * cost.weight) / 1e6;
+  const tiles = work.tiles - 1 + work.lastTile;
+  return (cost.call + tiles * perTile + work.copied * cost.copy + work.k * work.rows * cost.weight) / 1e6;
 }
 
 /** The row of constants that prices a path at a number of pixels. */

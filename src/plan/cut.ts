@@ -72,15 +72,16 @@ export function cutLayer(
   };
   if (threads < 2 || alone * 1e6 < THREAD_COST.breakEven) return whole;
 
-  const tile = kernelTile(path, pixels, variant);
+  const tile = kernelTile(path, pixels, work.k, variant);
   const largestTiles = Math.max(1, Math.min(work.tiles, Math.ceil(Math.min(largest, pixels) / tile)));
   const step = path.kind === 'packed' && path.n > CHANNEL_STEP ? path.n : CHANNEL_STEP;
   const prices: LayerPrices = {
     tiles: work.tiles,
+    lastTile: work.lastTile,
     passes: Math.ceil(work.tiles / largestTiles),
     outChannels,
     perTile: work.entries * (cost.entry + cost.overflow * work.overflow) + work.rows * cost.row,
-    layOut: work.k * cost.column + (work.copied / work.tiles) * cost.copy,
+    layOut: work.k * cost.column + (work.copied / (work.tiles - 1 + work.lastTile)) * cost.copy,
     fixed: work.k * work.rows * cost.weight,
     call: cost.call,
     weightBytes: work.entries * (path.kind === 'packed' ? path.n : 8) * 4,
@@ -112,6 +113,8 @@ export function cutLayer(
 interface LayerPrices {
   /** Tiles of pixels of the whole layer. */
   readonly tiles: number;
+  /** What the last of them takes, as a share of the others. */
+  readonly lastTile: number;
   /** Macro tiles that one thread would take. */
   readonly passes: number;
   readonly outChannels: number;
@@ -137,8 +140,9 @@ interface PricedCut {
 
 /** Prices one way to cut; null if it is of one piece, or of more than can pay. */
 function price(layer: LayerPrices, pieceTiles: number, groupChannels: number, threads: number): PricedCut | null {
-  const {tiles, passes, outChannels, perTile, layOut, fixed, call, weightBytes, inputBytes} = layer;
+  const {tiles, lastTile, passes, outChannels, perTile, layOut, fixed, call, weightBytes, inputBytes} = layer;
   const partTiles = sizesOf(tiles, pieceTiles);
+  partTiles[partTiles.length - 1] -= 1 - lastTile;
   const groups = sizesOf(outChannels, groupChannels);
   const count = partTiles.length * groups.length;
   const finer = partTiles.length > passes || groups.length > 1;

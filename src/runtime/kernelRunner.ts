@@ -3,7 +3,7 @@ import {Job} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import type {KernelModule} from './kernelModule';
-import {KERNEL_TILES, microkernel, panelTile} from './microkernels';
+import {KERNEL_TILES, microkernel, readsPanels} from './microkernels';
 import type {HeapWeights} from './packedWeights';
 import {type ConvGeometry, type Epilogue, TaskArena} from './taskArena';
 import {Zeros} from './zeros';
@@ -112,16 +112,15 @@ export class KernelRunner {
    */
   conv2d({input, output, weights: w, bias, geometry, epilogue, cut}: Conv2DCall): void {
     const {arena} = this;
-    const winograd = w.layout === 'winograd';
-    const rows = winograd ? patchGeometry(geometry) : geometry;
+    const rows = w.winograd ? patchGeometry(geometry) : geometry;
     const pixels = rows.batch * rows.outHeight * rows.outWidth;
-    const kernel = microkernel(w.layout, pixels, this.variant);
+    const kernel = microkernel(w, pixels, this.variant);
     const tile = KERNEL_TILES[kernel];
     const macroTile = Math.ceil(Math.min(cut.macroTile, pixels) / tile) * tile;
     const direct = isDirect(geometry);
     const biasBytes = w.outChannels * 4 + BIAS_PADDING_BYTES;
-    const copies = (direct ? 0 : 1) + (panelTile(w.layout) ? 1 : 0);
-    const scratch = winograd ? winogradBytes(macroTile, w.k) : copies * macroTile * w.k * 4 + PLANES_BYTES;
+    const copies = (direct ? 0 : 1) + (readsPanels(kernel) ? 1 : 0);
+    const scratch = w.winograd ? winogradBytes(macroTile, w.k) : copies * macroTile * w.k * 4 + PLANES_BYTES;
     arena.reserve(biasBytes, scratch, this.slots);
 
     this.writeBias(bias, arena.shared, w.outChannels, biasBytes);
@@ -130,10 +129,11 @@ export class KernelRunner {
     i32[record + Task.input] = input;
     i32[record + Task.output] = output;
     i32[record + Task.values] = w.values;
-    i32[record + Task.offsets] = w.offsets;
+    i32[record + Task.columns] = w.columns;
     i32[record + Task.rowStart] = w.rowStart;
     i32[record + Task.bias] = arena.shared;
     i32[record + Task.kernel] = kernel;
+    i32[record + Task.tile] = tile;
     i32[record + Task.n] = w.n;
     i32[record + Task.k] = w.k;
     i32[record + Task.outChannels] = w.outChannels;
@@ -147,7 +147,7 @@ export class KernelRunner {
     arena.setGeometry(rows);
     arena.setEpilogue(epilogue);
     const items = Math.ceil(pixels / macroTile) * Math.ceil(w.outChannels / cut.groupChannels);
-    this.execute(winograd ? Job.winograd : Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
+    this.execute(w.winograd ? Job.winograd : Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
   }
 
   /**

@@ -1,15 +1,14 @@
 import type {PackedFilter} from '../packed';
 import type {TfjsHeap} from './heap';
-import {panelTile, type WeightLayout} from './microkernels';
+import type {WeightLayout} from './microkernels';
 
 /** Weights in the heap, in the form that a microkernel walks. */
-export interface HeapWeights {
-  readonly layout: WeightLayout;
-  readonly n: number;
-  readonly k: number;
+export interface HeapWeights extends WeightLayout {
+  /** They are the matrices of `winogradMatrices`, K is the number of input channels. */
+  readonly winograd: boolean;
   readonly outChannels: number;
   readonly values: number;
-  readonly offsets: number;
+  readonly columns: number;
   readonly rowStart: number;
   /** Bytes that they hold. */
   readonly bytes: number;
@@ -23,21 +22,20 @@ export interface HeapWeights {
  */
 export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boolean): HeapWeights {
   const {n, values, columns, rowStart, inChannels: k, outChannels} = packed;
-  const layout = dense ? 'dense' : sparseLayout(n);
-  const columnBytes = 4 * (panelTile(layout) || 1);
   const blocks = columns.length;
-  const index = dense ? 0 : blocks + rowStart.length;
-  const bytes = (values.length + index) * 4;
+  const rowStartBytes = dense ? 0 : rowStart.length * 4;
+  const columnBytes = dense ? 0 : Math.ceil(blocks / 2) * 4;
+  const bytes = values.length * 4 + rowStartBytes + columnBytes;
   const address = heap.allocate(bytes);
   // Views only now: the allocation may have moved the heap.
   heap.f32.set(values, address / 4);
-  const offsets = address + values.length * 4;
+  const rows = address + values.length * 4;
+  const indexes = rows + rowStartBytes;
   if (!dense) {
-    const {i32} = heap;
-    for (let i = 0, to = offsets / 4; i < blocks; i++, to++) i32[to] = columns[i] * columnBytes;
-    i32.set(rowStart, offsets / 4 + blocks);
+    heap.i32.set(rowStart, rows / 4);
+    new Uint16Array(heap.memory.buffer).set(columns, indexes / 2);
   }
-  return {layout, n, k, outChannels, values: address, offsets, rowStart: offsets + blocks * 4, bytes};
+  return {winograd: false, dense, n, k, outChannels, values: address, columns: indexes, rowStart: rows, bytes};
 }
 
 /**
@@ -46,16 +44,10 @@ export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boole
  * @throws Error if the heap is exhausted; nothing is leaked then.
  */
 export function uploadWinograd(heap: TfjsHeap, matrices: PackedFilter, outChannels: number): HeapWeights {
-  return {...uploadWeights(heap, matrices, true), layout: 'winograd', outChannels};
+  return {...uploadWeights(heap, matrices, true), winograd: true, outChannels};
 }
 
 /** Frees what `uploadWeights` allocated. */
 export function freeWeights(heap: TfjsHeap, weights: HeapWeights): void {
   heap.free(weights.values);
-}
-
-function sparseLayout(n: number): WeightLayout {
-  if (n === 1) return 'panel1';
-  if (n === 2) return 'panel2';
-  return n === 4 ? 'panel4' : 'rows';
 }

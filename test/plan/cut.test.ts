@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {BLOCK_SIZES} from '../../src/packed';
 import {cutLayer, makespan, type LayerGeometry, type LayerPath, type Variant} from '../../src/plan';
 import {THREAD_COST} from '../../src/plan/costConstants';
-import {KERNEL_TILES, microkernel, type WeightLayout} from '../../src/runtime/microkernels';
+import {KERNEL_TILES, microkernel} from '../../src/runtime/microkernels';
 
 type OurPath = Exclude<LayerPath, {kind: 'stock'}>;
 
@@ -45,11 +45,6 @@ function forEveryCase(check: (cutCase: CutCase) => void): void {
   fc.assert(fc.property(anyCase, check), {numRuns: 1000});
 }
 
-function layoutOf(path: OurPath): WeightLayout {
-  if (path.kind === 'dense') return 'dense';
-  return path.n <= 4 ? (`panel${path.n}` as WeightLayout) : 'rows';
-}
-
 describe('cutLayer', () => {
   it('cuts into pieces of whole tiles and of channels that the kernels can start at, which cover the output', () => {
     forEveryCase((cutCase) => {
@@ -63,7 +58,9 @@ describe('cutLayer', () => {
         expect(groupChannels % (path.kind === 'packed' ? path.n : 8)).toBe(0);
       }
       // What KernelRunner.conv2d makes of it.
-      const tile = KERNEL_TILES[microkernel(layoutOf(path), layer.outputPixels, variant)];
+      const {kh, kw, inChannels} = layer.filter;
+      const layout = {dense: path.kind === 'dense', n: path.kind === 'dense' ? 8 : path.n, k: kh * kw * inChannels};
+      const tile = KERNEL_TILES[microkernel(layout, layer.outputPixels, variant)];
       const runnersTile = Math.ceil(Math.min(macroTile, layer.outputPixels) / tile) * tile;
       const items = Math.ceil(layer.outputPixels / runnersTile) * Math.ceil(outChannels / groupChannels);
       if (parallel) {
