@@ -1,12 +1,12 @@
-// The driver: walks macro tiles of output pixels, lays their im2col rows, runs the microkernel over all block rows and
-// finishes with the activations that a clamp cannot express.
+// The driver: walks macro tiles of output pixels, finds their input, runs the microkernel over all block rows and finishes
+// with the activations that a clamp cannot express.
 import {
   f32_gemm_1x4_p8, f32_gemm_1x8_p1, f32_gemm_1x8_p4, f32_gemm_1x8_p6, f32_spmm_1x1_p1, f32_spmm_1x1_p16, f32_spmm_1x1_p32, f32_spmm_1x2_p1,
   f32_spmm_1x2_p16, f32_spmm_1x4_p1, f32_spmm_1x4_p8, f32_spmm_1x8_p1, f32_spmm_1x8_p4, f32_spmm_1x8_p6, pack_panel_p16,
   pack_panel_p32, pack_panel_p8,
 } from './generated/microkernels';
 import {copyFloats} from './copy';
-import {im2col} from './im2col';
+import {layOutPixels} from './inputPixels';
 import {applySlopes} from './slopes';
 import {Kernel, Task} from './convTask';
 import {unpackPlanes} from './transpose';
@@ -21,13 +21,11 @@ const LAST_PIXELS: i32 = 2;
  * output pixels.
  *
  * @param task address of the task record (task.ts)
- * @param scratch the thread's working memory: im2col rows, panels and planes of a macro tile
+ * @param scratch the thread's working memory: what stands in the record about a macro tile's input, and planes
  */
 export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void {
   const kernel = load<i32>(task, Task.kernel << 2);
-  const k = load<i32>(task, Task.k << 2);
   const macroTile = load<i32>(task, Task.macroTile << 2);
-  const direct = load<i32>(task, Task.direct << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const groupChannels = load<i32>(task, Task.groupChannels << 2);
   const slopeCount = load<i32>(task, Task.slopeCount << 2);
@@ -35,11 +33,11 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
   const allPixels = load<i32>(task, Task.pixels << 2);
   const tiles = (allPixels + macroTile - 1) / macroTile;
   const channelsOutermost = load<i32>(task, Task.channelsOutermost << 2);
-  const sparse = kernel > Kernel.f32_gemm_1x8_p6, inPanels = kernel > Kernel.f32_spmm_1x8_p6;
+  const sparse = kernel > Kernel.f32_gemm_1x4_p8, inPanels = kernel > Kernel.f32_spmm_1x8_p6;
   const tile = load<i32>(task, Task.tile << 2);
-  const rowBytes = <usize>k << 2, outBytes = <usize>outChannels << 2;
-  const panels = direct ? scratch : scratch + <usize>macroTile * rowBytes;
-  let rows: usize = 0;
+  const outBytes = <usize>outChannels << 2;
+  const patches = scratch + <usize>load<i32>(task, Task.patchesAt << 2);
+  const panels = scratch + <usize>load<i32>(task, Task.panelsAt << 2);
   let laidOut = -1;
   for (let item = begin; item < end; item++) {
     const first = (channelsOutermost ? item % tiles : item / groups) * macroTile;
@@ -51,21 +49,21 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     const whole = pixels - rest;
     if (first != laidOut) {
       laidOut = first;
-      rows = scratch;
-      if (direct) rows = <usize>load<i32>(task, Task.input << 2) + <usize>first * rowBytes;
-      else im2col(task, first, pixels, rows);
-      if (inPanels) packPanels(rows, whole, k, panels, tile);
+      layOutPixels(task, first, pixels, sparse ? rest : 0, scratch, patches);
+      if (inPanels) packPanels(task, scratch, whole, panels);
     }
-    const lastRows = rows + <usize>whole * rowBytes, lastOut = out + <usize>whole * outBytes;
+    const last = scratch + (<usize>whole << 2), lastOut = out + <usize>whole * outBytes;
     if (inPanels) {
       panelRows(task, tile, whole, from, to, panels, out);
-      lastPixels(task, lastRows, rest, from, to, lastOut);
+      lastPixels(task, last, rest, from, to, lastOut);
     } else if (sparse) {
-      sparseRows(task, kernel, rows, whole, from, to, out);
-      sparseRows(task, Kernel.f32_spmm_1x8_p1, lastRows, rest, from, to, lastOut);
+      sparseRows(task, kernel, scratch, whole, from, to, out);
+      sparseRows(task, Kernel.f32_spmm_1x8_p1, last, rest, from, to, lastOut);
     } else {
-      denseRows(task, kernel, rows, whole, from, to, out);
-      denseRows(task, Kernel.f32_gemm_1x8_p1, lastRows, rest, from, to, lastOut);
+      const narrow = to == outChannels && (outChannels & 7) - 1 < 4 && tile > 1 ? outChannels & 7 : 0;
+      denseRows(task, kernel, scratch, whole, from, to - narrow, out);
+      denseRows(task, Kernel.f32_gemm_1x8_p1, last, rest, from, to - narrow, lastOut);
+      if (narrow) denseRows(task, Kernel.f32_gemm_1x4_p8, scratch, pixels, to - narrow, to, out);
     }
     if (slopeCount) {
       const at = <usize>from << 2;
@@ -75,33 +73,36 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
   }
 }
 
-function denseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
+function denseRows(task: usize, kernel: i32, pointers: usize, pixels: i32, from: i32, to: i32, out: usize): void {
   if (pixels == 0) return;
   const k = load<i32>(task, Task.k << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
+  const segments = load<i32>(task, Task.segments << 2), bytes = <usize>load<i32>(task, Task.segmentBytes << 2);
+  const gap = <usize>load<i32>(task, Task.segmentPitch << 2) - bytes;
   let values = <usize>load<i32>(task, Task.values << 2) + (<usize>from * <usize>k << 2);
   const bias = <usize>load<i32>(task, Task.bias << 2);
   for (let c = from; c < to; c += 8) {
     const at = <usize>c << 2;
     const outBytes = <usize>outChannels << 2;
     const left = outChannels - c;
-    if (left <= 4 && kernel != Kernel.f32_gemm_1x8_p1) {
-      f32_gemm_1x4_p8(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+    if (kernel == Kernel.f32_gemm_1x4_p8) {
+      f32_gemm_1x4_p8(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
     } else if (kernel == Kernel.f32_gemm_1x8_p6) {
-      f32_gemm_1x8_p6(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+      f32_gemm_1x8_p6(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
     } else if (kernel == Kernel.f32_gemm_1x8_p4) {
-      f32_gemm_1x8_p4(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+      f32_gemm_1x8_p4(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
     } else {
-      f32_gemm_1x8_p1(rows, <usize>k << 2, pixels, k, values, bias + at, out + at, outBytes, left, low, high);
+      f32_gemm_1x8_p1(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
     }
     values += <usize>k << 5;
   }
 }
 
-function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
+function sparseRows(
+  task: usize, kernel: i32, pointers: usize, pixels: i32, from: i32, to: i32, out: usize,
+): void {
   if (pixels == 0) return;
-  const rowBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   const n = load<i32>(task, Task.n << 2);
   const outChannels = load<i32>(task, Task.outChannels << 2);
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
@@ -119,26 +120,28 @@ function sparseRows(task: usize, kernel: i32, rows: usize, pixels: i32, from: i3
       const outBytes = <usize>outChannels << 2;
       const left = outChannels - c;
       if (kernel == Kernel.f32_spmm_1x8_p6) {
-        f32_spmm_1x8_p6(rows, rowBytes, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
+        f32_spmm_1x8_p6(pointers, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
       } else if (kernel == Kernel.f32_spmm_1x8_p4) {
-        f32_spmm_1x8_p4(rows, rowBytes, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
+        f32_spmm_1x8_p4(pointers, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
       } else {
-        f32_spmm_1x8_p1(rows, rowBytes, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
+        f32_spmm_1x8_p1(pointers, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
       }
     }
   }
 }
 
-/** Transposes pixel rows into panels [K][tile]; the last one repeats its last pixel. */
-function packPanels(rows: usize, pixels: i32, k: i32, panels: usize, tile: i32): void {
-  const rowBytes = <usize>k << 2;
+/** Transposes the input of pixels into panels [K][tile]. */
+function packPanels(task: usize, pointers: usize, pixels: i32, panels: usize): void {
+  const tile = load<i32>(task, Task.tile << 2);
+  const segments = load<i32>(task, Task.segments << 2), bytes = <usize>load<i32>(task, Task.segmentBytes << 2);
+  const gap = <usize>load<i32>(task, Task.segmentPitch << 2) - bytes;
+  const panelBytes = <usize>tile * (<usize>load<i32>(task, Task.k << 2) << 2);
   for (let p = 0; p < pixels; p += tile) {
-    const count = min(tile, pixels - p);
-    if (tile == 8) pack_panel_p8(rows, rowBytes, count, k, panels);
-    else if (tile == 16) pack_panel_p16(rows, rowBytes, count, k, panels);
-    else pack_panel_p32(rows, rowBytes, count, k, panels);
-    rows += <usize>tile * rowBytes;
-    panels += <usize>tile * rowBytes;
+    if (tile == 8) pack_panel_p8(pointers, segments, bytes, gap, panels);
+    else if (tile == 16) pack_panel_p16(pointers, segments, bytes, gap, panels);
+    else pack_panel_p32(pointers, segments, bytes, gap, panels);
+    pointers += <usize>tile << 2;
+    panels += panelBytes;
   }
 }
 
@@ -191,9 +194,10 @@ function copyPixels(from: usize, fromBytes: usize, to: usize, toBytes: usize, pi
 }
 
 /** The last pixels, which fill no tile. */
-function lastPixels(task: usize, rows: usize, pixels: i32, from: i32, to: i32, out: usize): void {
+function lastPixels(
+  task: usize, pointers: usize, pixels: i32, from: i32, to: i32, out: usize,
+): void {
   if (pixels == 0) return;
-  const rowBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   const n = load<i32>(task, Task.n << 2);
   const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
   const low = load<f32>(task, Task.minBits << 2), high = load<f32>(task, Task.maxBits << 2);
@@ -205,8 +209,8 @@ function lastPixels(task: usize, rows: usize, pixels: i32, from: i32, to: i32, o
     const begin = <usize>load<i32>(rowStart), at = <usize>c << 2, left = min(n, to - c);
     const o = columns + (begin << 1), oEnd = columns + (<usize>load<i32>(rowStart, 4) << 1);
     const w = values + begin * (<usize>n << 2);
-    if (n == 4) f32_spmm_1x4_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
-    else if (n == 2) f32_spmm_1x2_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
-    else f32_spmm_1x1_p1(rows, rowBytes, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
+    if (n == 4) f32_spmm_1x4_p1(pointers, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
+    else if (n == 2) f32_spmm_1x2_p1(pointers, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
+    else f32_spmm_1x1_p1(pointers, pixels, o, oEnd, w, bias + at, out + at, outBytes, left, low, high);
   }
 }

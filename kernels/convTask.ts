@@ -24,7 +24,7 @@ export enum Task {
   tile,
   /** N: output channels a block. */
   n,
-  /** K = kh * kw * inChannels: the length of a pixel's im2col row. */
+  /** K = kh * kw * inChannels. */
   k,
   outChannels,
   /** Output pixels over the whole batch. */
@@ -39,8 +39,16 @@ export enum Task {
   taps,
   /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */
   zeros,
-  /** 1 if the im2col row of output pixel i is simply the input's pixel i (1x1, stride 1, no padding). */
+  /** 1 if the output pixels' input is one run (1x1, stride 1). Depthwise: 1 if input rows are read in place. */
   direct,
+  /** A pixel's input: so many runs of floats (inputPixels.ts). */
+  segments,
+  segmentBytes,
+  /** Bytes from one segment to the next; 0 where every pixel is copied. */
+  segmentPitch,
+  /** Where in a thread's working memory these begin, in bytes. At its start are the pointers to a macro tile's pixels. */
+  patchesAt,
+  panelsAt,
   inHeight,
   inWidth,
   inChannels,
@@ -54,7 +62,7 @@ export enum Task {
   dilationWidth,
   padTop,
   padLeft,
-  /** Winograd: rows and columns of the output; outHeight and outWidth count its tiles of 2x2. */
+  /** Winograd: rows and columns of the output; the geometry is that of the input's patches (runtime/kernelRunner.ts). */
   imageHeight,
   imageWidth,
   /** Clamp of the epilogue; -Infinity and Infinity where there is none. */
@@ -79,6 +87,8 @@ export enum Kernel {
   f32_gemm_1x8_p1,
   f32_gemm_1x8_p4,
   f32_gemm_1x8_p6,
+  /** For a last block row of at most 4 channels; it runs beside one of the others. */
+  f32_gemm_1x4_p8,
   f32_spmm_1x8_p1,
   f32_spmm_1x8_p4,
   f32_spmm_1x8_p6,
@@ -87,3 +97,6 @@ export enum Kernel {
   f32_spmm_1x1_p16,
   f32_spmm_1x1_p32,
 }
+
+/** The last pixel's pointer so many times more, for a tile that it does not fill: the widest is of 32 pixels. */
+export const SPARE_POINTERS = 32;

@@ -42,13 +42,20 @@ export function microkernelSource() {
 const range = (n) => Array.from({length: n}, (_, i) => i);
 const each = (n, f, separator = '\n') => range(n).map(f).join(separator);
 
-/** Parameters of a kernel over pixel rows. A sparse one has its kept columns, in 16 bits, beside the values. */
+/**
+ * Parameters of a kernel over pixels: `pointers` to the input of each (inputPixels.ts). A dense one walks `segments` of
+ * `segmentBytes`, `gap` bytes apart; a sparse one has its kept columns, in 16 bits, and wants a pixel's K floats in one run.
+ */
 const rowParameters = (sparse, n = 8) =>
-  sparse
-    ? `rows: usize, rowBytes: usize, pixels: i32, columns: usize, columnsEnd: usize, values: usize,${n === 8 ? ' valueBytes: usize,' : ''}
-  bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`
-    : `rows: usize, rowBytes: usize, pixels: i32, k: i32, values: usize,
+  `pointers: usize, pixels: i32, ${
+    sparse
+      ? `columns: usize, columnsEnd: usize, values: usize,${n === 8 ? ' valueBytes: usize,' : ''}`
+      : 'segments: i32, segmentBytes: usize, gap: usize, values: usize,'
+  }
   bias: usize, out: usize, outBytes: usize, channels: i32, min: f32, max: f32`;
+
+/** Distance of a kept column from a pixel's first float. */
+const distance = (at) => `(<usize>load<u16>(${at}) << 2)`;
 
 /**
  * 8 output channels of one block row over pixel rows, p at a time: 2p accumulators, 2 weight vectors, pixel splats. Or at
@@ -71,16 +78,16 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${channels}_p${p}(
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
   for (let p = 0; p < pixels; p += ${p}) {
-    let x0 = rows + <usize>p * rowBytes;
-    ${each(p - 1, (i) => `let x${i + 1} = p + ${i + 1} < pixels ? x${i} + rowBytes : x${i};`, '\n    ')}
+    ${each(p, (i) => `let x${i} = <usize>load<i32>(pointers, ${4 * i});`, ' ')}
+    pointers += ${4 * p};
     let w = values;
     let ${halves.map((a, h) => `${a}0 = v128.load(bias, ${16 * h})`).join(', ')};
     let ${each(p - 1, (i) => halves.map((a) => `${a}${i + 1} = ${a}0`).join(', '), ', ')};
-    ${sparse ? 'for (let o = columns; o < columnsEnd; o += 2) {\n      const column = <usize>load<u16>(o) << 2;' : 'for (const end = x0 + (<usize>k << 2); x0 < end; ) {'}
+    ${sparse ? `for (let o = columns; o < columnsEnd; o += 2) {\n      const column = ${distance('o')};` : 'for (let s = segments; s > 0; s--) {\n    for (const end = x0 + segmentBytes; x0 < end; ) {'}
       const ${halves.map((_, h) => `${weights[h]} = v128.load(w, ${16 * h})`).join(', ')};
       let x: v128;
       ${each(p, pixel, '\n      ')}
-      ${sparse ? 'w += valueBytes;' : `${each(p, (i) => `x${i} += 4;`, ' ')} w += 32;`}
+      ${sparse ? 'w += valueBytes;' : `${each(p, (i) => `x${i} += 4;`, ' ')} w += 32;\n    }\n    ${each(p, (i) => `x${i} += gap;`, ' ')}`}
     }
     const y0 = out + <usize>p * outBytes;
     ${each(p - 1, (i) => `const y${i + 1} = p + ${i + 1} < pixels ? y${i} + outBytes : y${i};`, '\n    ')}
@@ -98,7 +105,7 @@ const onePixel = ({sparse, n}) => {
   const halves = n === 8 ? ['a', 'b'] : ['a'];
   const load = n === 1 ? 'v128.load32_zero' : n === 2 ? 'v128.load64_zero' : 'v128.load';
   const entry = (i) => {
-    const x = sparse ? `x + (<usize>load<u16>(o, ${2 * i}) << 2)` : `x, ${4 * i}`;
+    const x = sparse ? `x + ${distance(`o, ${2 * i}`)}` : `x, ${4 * i}`;
     // The distance of two entries is a constant, but for N = 8, whose kernel serves 16 and 32.
     const constant = !sparse || n < 8;
     const madds = halves.map((a, h) => {
@@ -116,12 +123,13 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${n}_p1(
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
   for (let p = 0; p < pixels; p++) {
-    ${sparse ? 'const' : 'let'} x = rows + <usize>p * rowBytes;
-    ${sparse ? 'let o = columns;\n    const end = columnsEnd, unrolled = o + (end - o & ~7);' : 'const end = x + (<usize>k << 2), unrolled = x + (<usize>(k & ~3) << 2);'}
+    ${sparse ? 'const' : 'let'} x = <usize>load<i32>(pointers + (<usize>p << 2));
     let w = values;
     let ${start};
     let ${each(3, (i) => halves.map((a) => `${a}${i + 1} = f32x4.splat(0)`).join(', '), ', ')};
     let s: v128;
+    ${sparse ? 'let o = columns;' : 'for (let segment = segments; segment > 0; segment--, x += gap) {'}
+    const ${sparse ? 'end = columnsEnd, unrolled = o + (end - o & ~7)' : 'end = x + segmentBytes, unrolled = x + (segmentBytes & ~15)'};
     while (${sparse ? 'o' : 'x'} < unrolled) {
       ${each(4, entry, '\n      ')}
       ${sparse ? 'o += 8' : 'x += 16'};${step(4)}
@@ -130,6 +138,7 @@ export function f32_${sparse ? 'spmm' : 'gemm'}_1x${n}_p1(
       ${entry(0)}
       ${sparse ? 'o += 2' : 'x += 4'};${step(1)}
     }
+    ${sparse ? '' : '}'}
     store${halves.length * 4}(out + <usize>p * outBytes, ${halves.map((a) => `clamp(${sum(a)}, low, high)`).join(', ')}, channels);
   }
 }`;
@@ -144,10 +153,7 @@ const transpose = (r, y) => `const ${y}ab = v128.shuffle<f32>(${r[0]}, ${r[1]}, 
       const ${y}0 = v128.shuffle<f64>(${y}ab, ${y}cd, 0, 2), ${y}1 = v128.shuffle<f64>(${y}ab, ${y}cd, 1, 3);
       const ${y}2 = v128.shuffle<f64>(${y}ef, ${y}gh, 0, 2), ${y}3 = v128.shuffle<f64>(${y}ef, ${y}gh, 1, 3);`;
 
-/**
- * Fills a panel [K][p] from pixel rows of K floats, in 4x4 tiles. Pixels beyond the last repeat it: no garbage, no denormals
- * in the padding.
- */
+/** Fills a panel [K][p] from the input of p pixels, in 4x4 tiles; parameters as of a dense kernel. */
 const packPanel = (p) => {
   const square = (at) => `{
         const r0 = v128.load(x0, ${4 * at}), r1 = v128.load(x1, ${4 * at}), r2 = v128.load(x2, ${4 * at}), r3 = v128.load(x3, ${4 * at});
@@ -156,18 +162,24 @@ const packPanel = (p) => {
       }`;
   const step = (count) => `${each(4, (i) => `x${i} += ${4 * count};`, ' ')} to += ${4 * p * count};`;
   return `
-export function pack_panel_p${p}(rows: usize, rowBytes: usize, pixels: i32, k: i32, panel: usize): void {
+export function pack_panel_p${p}(
+  pointers: usize, segments: i32, segmentBytes: usize, gap: usize, panel: usize,
+): void {
   for (let p = 0; p < ${p}; p += 4) {
-    ${each(4, (i) => `let x${i} = rows + <usize>min(p${i ? ` + ${i}` : ''}, pixels - 1) * rowBytes;`, '\n    ')}
+    ${each(4, (i) => `let x${i} = <usize>load<i32>(pointers, ${4 * i});`, ' ')}
+    pointers += 16;
     let to = panel + (<usize>p << 2);
-    const end = x0 + (<usize>k << 2);
-    for (const eights = x0 + (<usize>(k & ~7) << 2); x0 < eights; ) {
-      ${square(0)} ${square(4)}
-      ${step(8)}
-    }
-    while (x0 < end) {
-      ${each(4, (i) => `store<f32>(to, load<f32>(x${i}), ${4 * i});`, ' ')}
-      ${step(1)}
+    for (let s = segments; s > 0; s--) {
+      const end = x0 + segmentBytes;
+      for (const eights = x0 + (segmentBytes & ~31); x0 < eights; ) {
+        ${square(0)} ${square(4)}
+        ${step(8)}
+      }
+      while (x0 < end) {
+        ${each(4, (i) => `store<f32>(to, load<f32>(x${i}), ${4 * i});`, ' ')}
+        ${step(1)}
+      }
+      ${each(4, (i) => `x${i} += gap;`, ' ')}
     }
   }
 }`;

@@ -1,18 +1,21 @@
 // The driver of 3x3 convolutions by Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, "Fast Algorithms for
-// Convolutional Neural Networks", 2016): a tile of 2x2 output pixels takes 16 multiplications a pair of channels, not 36.
-// Input patches of 4x4 are transformed (B'dB), filters were when they were packed, the 16 values of all patches are
-// multiplied as 16 dense matrices, and the products are transformed back (A'mA).
+// Convolutional Neural Networks", 2016): 2x2 output pixels take 16 multiplications a pair of channels, not 36. Patches of
+// 4x4 input pixels are transformed (B'dB), filters were when they were packed (src/packed/winograd.ts). Then the 16 values
+// of all patches are multiplied as 16 dense matrices, and the products are transformed back (A'mA).
 import {f32_gemm_1x8_p4, f32_gemm_1x8_p6} from './generated/microkernels';
-import {im2col} from './im2col';
+import {layOutPixels, pixelsInARow} from './inputPixels';
 import {clamp, storeLanes} from './simd';
 import {applySlopes} from './slopes';
-import {Kernel, Task, WINOGRAD_CHANNELS} from './convTask';
+import {Kernel, SPARE_POINTERS, Task, WINOGRAD_CHANNELS} from './convTask';
+
+/** Distance of two tiles' products. */
+const OUT_BYTES: usize = WINOGRAD_CHANNELS * 4;
 
 /**
- * Computes the items begin .. end - 1: groups of output channels of macro tiles, as in conv2d.ts, with tiles of 2x2 output
- * pixels in the place of pixels. The record describes the patches, a 4x4 convolution of stride 2.
+ * Computes the items begin .. end - 1: groups of output channels of macro tiles, as in conv2d.ts, with tiles of 2x2
+ * output pixels in the place of pixels. The record describes the input's patches, a 4x4 convolution of stride 2.
  *
- * @param scratch the thread's working memory: `winogradBytes` in src/runtime/kernelRunner.ts
+ * @param scratch the thread's working memory: that of conv2d.ts, and planes where its panels are
  */
 export function winograd(task: usize, begin: i32, end: i32, scratch: usize): void {
   const k = load<i32>(task, Task.k << 2);
@@ -23,12 +26,12 @@ export function winograd(task: usize, begin: i32, end: i32, scratch: usize): voi
   const allTiles = load<i32>(task, Task.pixels << 2);
   const macroTiles = (allTiles + macroTile - 1) / macroTile;
   const channelsOutermost = load<i32>(task, Task.channelsOutermost << 2);
-  const patch = scratch + 64;
-  const inputs = patch + (<usize>k << 6);
+  const zeros = scratch + <usize>load<i32>(task, Task.panelsAt << 2);
+  const inputs = zeros + 64;
   const inputStep = planeBytes(macroTile * k);
   const products = inputs + 16 * inputStep;
   const productStep = planeBytes(macroTile * WINOGRAD_CHANNELS);
-  memory.fill(scratch, 0, 32); // what 15 of the 16 products begin with
+  memory.fill(zeros, 0, 32); // what 15 of the 16 products begin with
   let laidOut = -1;
   for (let item = begin; item < end; item++) {
     const first = (channelsOutermost ? item % macroTiles : item / groups) * macroTile;
@@ -37,11 +40,11 @@ export function winograd(task: usize, begin: i32, end: i32, scratch: usize): voi
     const tiles = min(macroTile, allTiles - first);
     if (first != laidOut) {
       laidOut = first;
-      transformInputs(task, first, tiles, patch, inputs, inputStep);
+      transformInputs(task, first, tiles, scratch, inputs, inputStep);
     }
     for (let c = from; c < to; c += WINOGRAD_CHANNELS) {
       const channels = min(WINOGRAD_CHANNELS, to - c);
-      multiply(task, tiles, c, channels, scratch, inputs, inputStep, products, productStep);
+      multiply(task, tiles, c, channels, scratch, zeros, inputs, inputStep, products, productStep);
       transformProducts(task, first, tiles, c, channels, products, productStep);
     }
   }
@@ -54,25 +57,15 @@ function planeBytes(floats: i32): usize {
 }
 
 /** Transforms the patches of tiles into planes [tile][input channel]. The last vector may overlap the one before. */
-function transformInputs(task: usize, first: i32, tiles: i32, patch: usize, to: usize, step: usize): void {
-  const input = <usize>load<i32>(task, Task.input << 2);
-  const inHeight = load<i32>(task, Task.inHeight << 2), inWidth = load<i32>(task, Task.inWidth << 2);
-  const rows = load<i32>(task, Task.outHeight << 2), columns = load<i32>(task, Task.outWidth << 2);
-  const padTop = load<i32>(task, Task.padTop << 2), padLeft = load<i32>(task, Task.padLeft << 2);
+function transformInputs(task: usize, first: i32, tiles: i32, scratch: usize, to: usize, step: usize): void {
+  layOutPixels(task, first, tiles, 0, scratch, scratch + <usize>load<i32>(task, Task.patchesAt << 2));
   const pixel = <usize>load<i32>(task, Task.k << 2) << 2;
-  const last = pixel - 16;
-  for (let tile = first; tile < first + tiles; tile++) {
-    const x = tile % columns * 2 - padLeft, row = tile / columns;
-    const y = row % rows * 2 - padTop;
-    let r0 = patch, rowBytes = pixel << 2;
-    if (x >= 0 && y >= 0 && x + 4 <= inWidth && y + 4 <= inHeight) {
-      rowBytes = <usize>inWidth * pixel;
-      r0 = input + <usize>(row / rows * inHeight + y) * rowBytes + <usize>x * pixel;
-    } else {
-      im2col(task, tile, 1, patch);
-    }
+  const pitch = <usize>load<i32>(task, Task.segmentPitch << 2);
+  const rowBytes = pitch ? pitch : pixel << 2;
+  const p2 = pixel << 1, p3 = p2 + pixel, row1 = step << 2, last = pixel - 16;
+  for (let tile = 0; tile < tiles; tile++) {
+    const r0 = <usize>load<i32>(scratch + (<usize>tile << 2));
     const r1 = r0 + rowBytes, r2 = r1 + rowBytes, r3 = r2 + rowBytes;
-    const p2 = pixel << 1, p3 = p2 + pixel, row1 = step << 2;
     for (let c: usize = 0; ; c = min(c + 16, last)) {
       const q0 = r0 + c, q1 = r1 + c, q2 = r2 + c, q3 = r3 + c;
       let v = to + c;
@@ -111,7 +104,8 @@ function storeRow(to: usize, step: usize, x0: v128, x1: v128, x2: v128, x3: v128
  * outputs with a factor of 1: it begins with the bias.
  */
 function multiply(
-  task: usize, tiles: i32, c: i32, channels: i32, zeros: usize, rows: usize, step: usize, products: usize, productStep: usize,
+  task: usize, tiles: i32, c: i32, channels: i32, pointers: usize, zeros: usize, rows: usize, step: usize,
+  products: usize, productStep: usize,
 ): void {
   const k = load<i32>(task, Task.k << 2);
   const kernel = load<i32>(task, Task.kernel << 2);
@@ -121,13 +115,14 @@ function multiply(
   const shift = <usize>load<i32>(task, Task.bias << 2) + (<usize>c << 2);
   for (let i = 0; i < 16; i++) {
     let values = matrix, out = products;
+    pixelsInARow(pointers, <i32>rows, <i32>rowBytes, tiles + SPARE_POINTERS, tiles);
     for (let o = 0; o < channels; o += 8) {
       const bias = i == 5 ? shift + (<usize>o << 2) : zeros;
       // Weights are padded: there are always 8 channels to store.
       if (kernel == Kernel.f32_gemm_1x8_p6) {
-        f32_gemm_1x8_p6(rows, rowBytes, tiles, k, values, bias, out, WINOGRAD_CHANNELS * 4, 8, -Infinity, Infinity);
+        f32_gemm_1x8_p6(pointers, tiles, 1, rowBytes, 0, values, bias, out, OUT_BYTES, 8, -Infinity, Infinity);
       } else {
-        f32_gemm_1x8_p4(rows, rowBytes, tiles, k, values, bias, out, WINOGRAD_CHANNELS * 4, 8, -Infinity, Infinity);
+        f32_gemm_1x8_p4(pointers, tiles, 1, rowBytes, 0, values, bias, out, OUT_BYTES, 8, -Infinity, Infinity);
       }
       values += rowBytes << 3; out += 32;
     }
@@ -167,7 +162,8 @@ function transformProducts(
       if (left >= 4) {
         v128.store(o1 + right, y11); v128.store(o1, y10); v128.store(o + right, y01); v128.store(o, y00);
       } else {
-        storeTail(o1 + right, y11, left); storeTail(o1, y10, left); storeTail(o + right, y01, left); storeTail(o, y00, left);
+        storeTail(o1 + right, y11, left); storeTail(o1, y10, left);
+        storeTail(o + right, y01, left); storeTail(o, y00, left);
       }
       m += 16; o += 16;
     }
@@ -175,10 +171,11 @@ function transformProducts(
       applySlopes(out, right ? 2 : 1, channels, pixel, slopes, slopeCount);
       if (below) applySlopes(out + below, right ? 2 : 1, channels, pixel, slopes, slopeCount);
     }
-    products += WINOGRAD_CHANNELS * 4;
+    products += OUT_BYTES;
   }
 }
 
+/** Not inlined: four copies would cost more than a call now and then. */
 function storeTail(to: usize, x: v128, count: i32): void {
   storeLanes(to, x, count);
 }

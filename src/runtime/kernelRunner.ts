@@ -1,9 +1,10 @@
-import {Task, WINOGRAD_CHANNELS} from '../../kernels/convTask';
+import {SPARE_POINTERS, Task, WINOGRAD_CHANNELS} from '../../kernels/convTask';
 import {Job} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import type {KernelModule} from './kernelModule';
 import {KERNEL_TILES, microkernel, readsPanels} from './microkernels';
+import {inputLayout} from './inputLayout';
 import type {HeapWeights} from './packedWeights';
 import {type ConvGeometry, type Epilogue, TaskArena} from './taskArena';
 import {Zeros} from './zeros';
@@ -117,11 +118,13 @@ export class KernelRunner {
     const kernel = microkernel(w, pixels, this.variant);
     const tile = KERNEL_TILES[kernel];
     const macroTile = Math.ceil(Math.min(cut.macroTile, pixels) / tile) * tile;
-    const direct = isDirect(geometry);
+    const panels = readsPanels(kernel);
+    const layout = inputLayout(rows, macroTile, !w.dense && !panels);
     const biasBytes = w.outChannels * 4 + BIAS_PADDING_BYTES;
-    const copies = (direct ? 0 : 1) + (readsPanels(kernel) ? 1 : 0);
-    const scratch = w.winograd ? winogradBytes(macroTile, w.k) : copies * macroTile * w.k * 4 + PLANES_BYTES;
-    arena.reserve(biasBytes, scratch, this.slots);
+    const patchesAt = wholeLines(4 * (macroTile + SPARE_POINTERS + 3));
+    const panelsAt = patchesAt + wholeLines(layout.patchBytes);
+    const panelBytes = w.winograd ? winogradBytes(macroTile, w.k) : panels ? macroTile * w.k * 4 : 0;
+    arena.reserve(biasBytes, panelsAt + panelBytes + PLANES_BYTES, this.slots);
 
     this.writeBias(bias, arena.shared, w.outChannels, biasBytes);
     const {i32} = this.heap;
@@ -141,7 +144,12 @@ export class KernelRunner {
     i32[record + Task.macroTile] = macroTile;
     i32[record + Task.groupChannels] = cut.groupChannels;
     i32[record + Task.channelsOutermost] = cut.channelsOutermost ? 1 : 0;
-    i32[record + Task.direct] = direct ? 1 : 0;
+    i32[record + Task.segments] = layout.segments;
+    i32[record + Task.segmentBytes] = layout.segmentBytes;
+    i32[record + Task.segmentPitch] = layout.segmentPitch;
+    i32[record + Task.direct] = isDirect(geometry) ? 1 : 0;
+    i32[record + Task.patchesAt] = patchesAt;
+    i32[record + Task.panelsAt] = panelsAt;
     i32[record + Task.imageHeight] = geometry.outHeight;
     i32[record + Task.imageWidth] = geometry.outWidth;
     arena.setGeometry(rows);
@@ -259,12 +267,12 @@ function patchGeometry(g: ConvGeometry): ConvGeometry {
   };
 }
 
-/** Working memory of kernels/winograd.ts: zeros, a patch, 16 planes of inputs and of products, each with room to align. */
+/** Working memory of kernels/winograd.ts: zeros, then 16 planes of inputs and of products, each with room to align. */
 function winogradBytes(macroTile: number, k: number): number {
-  return 64 + 16 * 4 * k + 16 * (4 * macroTile * (k + WINOGRAD_CHANNELS) + 2 * 128);
+  return 64 + 16 * (4 * macroTile * (k + WINOGRAD_CHANNELS) + 2 * 128);
 }
 
-/** Whether the im2col rows of the output are the input's pixels as they lie. */
+/** Whether the output pixels' input is one run of pixels. */
 function isDirect(g: ConvGeometry): boolean {
   return (
     g.kernelHeight === 1 &&
@@ -276,4 +284,9 @@ function isDirect(g: ConvGeometry): boolean {
     g.outHeight === g.inHeight &&
     g.outWidth === g.inWidth
   );
+}
+
+/** Bytes rounded up to whole cache lines, so that vectors behind them straddle none. */
+function wholeLines(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
 }

@@ -14,6 +14,7 @@ export const KERNEL_TILES: Readonly<Record<Kernel, number>> = {
   [Kernel.f32_gemm_1x8_p1]: 1,
   [Kernel.f32_gemm_1x8_p4]: 4,
   [Kernel.f32_gemm_1x8_p6]: 6,
+  [Kernel.f32_gemm_1x4_p8]: 8,
   [Kernel.f32_spmm_1x8_p1]: 1,
   [Kernel.f32_spmm_1x8_p4]: 4,
   [Kernel.f32_spmm_1x8_p6]: 6,
