@@ -1,7 +1,7 @@
 // The driver of 3x3 convolutions by Winograd's minimal filtering F(2x2, 3x3) (Lavin & Gray, "Fast Algorithms for
-// Convolutional Neural Networks", 2016): 2x2 output pixels take 16 multiplications a pair of channels, not 36. Patches of
-// 4x4 input pixels are transformed (B'dB), filters were when they were packed (src/packed/winograd.ts). Then the 16 values
-// of all patches are multiplied as 16 dense matrices, and the products are transformed back (A'mA).
+// Convolutional Neural Networks", 2016): 2x2 output pixels take 16 multiplications a pair of channels, not 36. Patches
+// of 4x4 input pixels are transformed (B'dB), filters were when they were packed (src/packed/winograd.ts). Then the 16
+// values of all patches are multiplied as 16 dense matrices, and the products are transformed back (A'mA).
 import {f32_gemm_1x8_p4, f32_gemm_1x8_p6} from './generated/microkernels';
 import {layOutPixels, pixelsInARow} from './inputPixels';
 import {clamp, storeLanes} from './simd';
