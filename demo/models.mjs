@@ -1,11 +1,10 @@
 // The demo's networks: npm packages that ship their weights. Their paths go through node_modules, since the packages do
 // not export the files.
-import {readFileSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
-import {loadLayersModel} from '@tensorflow/tfjs-layers';
+import {fileHandler} from '../benchmarks/lib/fileHandler.mjs';
+import {loadModel} from '../benchmarks/lib/loadModel.mjs';
 import {COCO_CLASSES} from './coco.mjs';
 
 const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
@@ -17,7 +16,7 @@ export const detector = {
   name: 'CenterNet, 512 x 512, 80 kinds of objects (graph model from @vladmandic/human)',
   size: 512,
   /** Loads the model for the backend in force. */
-  load: () => loadGraphModel(fileHandler(join(packages, '@vladmandic/human/models/centernet.json'))),
+  load: () => loadModel('graph', fileHandler(join(packages, '@vladmandic/human/models/centernet.json'))),
   input: ({pixels, width, height}) =>
     tf.tidy(() => tf.image.resizeBilinear(tf.tensor4d(pixels, [1, height, width, 3]), [512, 512])),
   run: (model, input) => read(() => model.execute(input, 'tower_0/detections')),
@@ -48,7 +47,7 @@ export const upscaler = {
   name: 'Super-resolution x2, 128 x 128 to 256 x 256 (layers model from @upscalerjs/default-model)',
   picture: join(upscalerFolder, 'assets/fixture.png'),
   sample: join(upscalerFolder, 'assets/samples/2x/result.png'),
-  load: () => loadLayersModel(fileHandler(join(upscalerFolder, 'models/model.json'))),
+  load: () => loadModel('layers', fileHandler(join(upscalerFolder, 'models/model.json'))),
   input: ({pixels, width, height}) => tf.tensor4d(pixels, [1, height, width, 3]),
   run: (model, input) => read(() => model.predict(input)),
 };
@@ -59,24 +58,4 @@ async function read(f) {
   const values = await output.data();
   output.dispose();
   return values;
-}
-
-/** Reads a model.json and the weights beside it: tfjs-core in Node has no handler for files. */
-function fileHandler(path) {
-  return {
-    load: async () => {
-      const {modelTopology, format, signature, weightsManifest} = JSON.parse(readFileSync(path, 'utf8'));
-      const shards = weightsManifest
-        .flatMap((group) => group.paths)
-        .map((shard) => readFileSync(join(dirname(path), shard)));
-      const weightData = new Uint8Array(Buffer.concat(shards)).buffer;
-      return {
-        modelTopology,
-        format,
-        signature,
-        weightSpecs: weightsManifest.flatMap((group) => group.weights),
-        weightData,
-      };
-    },
-  };
 }

@@ -16,9 +16,9 @@ export enum Task {
   columns,
   /** Block row r owns the entries rowStart[r] .. rowStart[r + 1] - 1. */
   rowStart,
-  /** outChannels floats, padded with zeros to a multiple of 32. Depthwise: 0 or a float for each channel. */
+  /** outChannels floats, padded with zeros to a multiple of 32. */
   bias,
-  /** Which microkernel runs: see `Kernel`. */
+  /** Which microkernel runs: see `Kernel`. Depthwise: 1 for those of 3x3 and 5x5, 0 for the one for any filter. */
   kernel,
   /** Pixels that the microkernel computes at a time. */
   tile,
@@ -31,13 +31,13 @@ export enum Task {
   pixels,
   /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
   macroTile,
-  /** Output channels of an item; all of them, or a multiple of 16 and of N. */
+  /** Output channels of an item: all of them, or a multiple of 16 and of N. */
   groupChannels,
   /** 1 if items are counted with the groups of channels outermost, 0 if with the macro tiles. */
   channelsOutermost,
   /** Depthwise: bias and weights as `packTaps` gathers them. */
   taps,
-  /** Depthwise: 11 pixels of zeros, which a row of the widest tile reads (4 outputs of 5x5 at stride 2). */
+  /** Depthwise: a row of zeros, as long as those that are read. */
   zeros,
   /** 1 if the output pixels' input is one run (1x1, stride 1). Depthwise: 1 if input rows are read in place. */
   direct,

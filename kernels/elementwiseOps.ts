@@ -86,12 +86,22 @@ function compute(op: i32, x: v128, y: v128): v128 {
 }
 
 /**
- * 1 / (1 + exp(-x)), by XNNPACK's method and constants and in its order, so that the bits are those of stock: never fused.
- * With e = exp(-|x|) it is e / (1 + e) for negative x, and 1 less that for positive x.
+ * 1 / (1 + exp(-x)), by XNNPACK's method and in its order, so that the bits are those of stock. With e = exp(-|x|) it is
+ * e / (1 + e) for negative x, and 1 less that for positive x.
  */
 @inline
 function sigmoid(x: v128): v128 {
-  const z = f32x4.abs(x);
+  const e = expOfNegative(f32x4.abs(x));
+  const result = f32x4.div(e, f32x4.add(e, f32x4.splat(1)));
+  return v128.bitselect(result, f32x4.sub(f32x4.splat(1), result), f32x4.lt(x, f32x4.splat(0)));
+}
+
+/**
+ * exp(-z) for z from 0 to Infinity, 0 where that would be denormal. By XNNPACK's method and constants and in its order, so
+ * that the bits are those of stock's sigmoid: never fused.
+ */
+@inline
+export function expOfNegative(z: v128): v128 {
   // exp(-z) = 2^n * exp(t), n a whole number and |t| <= log(2) / 2: the large addend rounds to n, plus the exponent's bias.
   const magic = f32x4.splat(reinterpret<f32>(0x4b40007f));
   const biased = f32x4.add(f32x4.mul(z, f32x4.splat(reinterpret<f32>(0xbfb8aa3b))), magic);
@@ -105,10 +115,8 @@ function sigmoid(x: v128): v128 {
   p = f32x4.add(f32x4.mul(t, p), f32x4.splat(reinterpret<f32>(0x3efffee3)));
   p = f32x4.add(f32x4.mul(t, p), f32x4.splat(reinterpret<f32>(0xbf7ffffb)));
   const e = f32x4.add(f32x4.mul(f32x4.mul(t, scale), p), scale);
-  let result = f32x4.div(e, f32x4.add(e, f32x4.splat(1)));
   // Beyond that z the scale is no number of 2^n any more.
-  result = v128.andnot(result, f32x4.gt(z, f32x4.splat(reinterpret<f32>(0x42aeac4f))));
-  return v128.bitselect(result, f32x4.sub(f32x4.splat(1), result), f32x4.lt(x, f32x4.splat(0)));
+  return v128.andnot(e, f32x4.gt(z, f32x4.splat(reinterpret<f32>(0x42aeac4f))));
 }
 
 /** Bytes: 1 where x[i] == y[i], otherwise 0. */

@@ -29,6 +29,7 @@ export function layOutPixels(task: usize, first: i32, pixels: i32, runs: i32, po
   let pitch = <usize>load<i32>(task, Task.segmentPitch << 2);
   let inPlace = pitch != 0;
   if (!inPlace) pitch = lineBytes;
+  const undilated = load<i32>(task, Task.dilationHeight << 2) == 1 && load<i32>(task, Task.dilationWidth << 2) == 1;
   let abreast = 0;
   let x = first % outWidth;
   let y = first / outWidth % outHeight;
@@ -42,11 +43,19 @@ export function layOutPixels(task: usize, first: i32, pixels: i32, runs: i32, po
       abreast = 0;
     }
     const left = x * strideWidth - padLeft, top = y * strideHeight - padTop;
-    if (inPlace && left >= 0 && top >= 0 && left + kernelWidth <= inWidth && top + kernelHeight <= inHeight) {
-      pixel = input + <usize>((image * inHeight + top) * inWidth + left) * channelBytes;
+    const inside = undilated && left >= 0 && top >= 0 && left + kernelWidth <= inWidth && top + kernelHeight <= inHeight;
+    const source = input + <usize>((image * inHeight + top) * inWidth + left) * channelBytes;
+    if (inside && inPlace) {
+      pixel = source;
     } else {
       pixel = patches;
-      copyPatch(task, image, top, left, pixel, pitch);
+      if (inside) {
+        for (let ky = 0; ky < kernelHeight; ky++) {
+          copyFloats(pixel + <usize>ky * lineBytes, source + <usize>(ky * inWidth) * channelBytes, <i32>(lineBytes >> 2));
+        }
+      } else {
+        copyPatch(task, image, top, left, pixel, pitch);
+      }
       patches += lineBytes;
       if (<usize>++abreast * lineBytes + lineBytes > pitch) {
         patches += <usize>kernelHeight * pitch - <usize>abreast * lineBytes;
@@ -90,10 +99,6 @@ function copyPatch(task: usize, image: i32, top: i32, left: i32, to: usize, pitc
       continue;
     }
     const line = input + (<usize>((image * inHeight + row) * inWidth * channels) << 2);
-    if (dilationWidth == 1 && left >= 0 && left + kernelWidth <= inWidth) {
-      copyFloats(to, line + (<usize>(left * channels) << 2), kernelWidth * channels);
-      continue;
-    }
     let tap = to;
     let column = left;
     for (let kx = 0; kx < kernelWidth; kx++, column += dilationWidth) {

@@ -52,3 +52,9 @@ export function store4(to: usize, x: v128, count: i32): void {
   if (count >= 4) v128.store(to, x);
   else storeLanes(to, x, count);
 }
+
+/** Loads `count` (1 or more) lanes, all of them from 4 on; the others are 0. */
+@inline
+export function load4(from: usize, count: i32): v128 {
+  return count >= 4 ? v128.load(from) : loadLanes(from, count);
+}

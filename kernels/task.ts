@@ -20,6 +20,10 @@ export enum Job {
   concat,
   slice,
   topK,
+  countBlocks,
+  packBlocks,
+  softmax,
+  sumTaps,
   winograd,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
@@ -203,4 +207,63 @@ export enum TopKTask {
   indices,
   rowFloats,
   k,
+}
+
+/** Output channels of an item of the jobs that pack: the largest N, so that no block lies in two items. */
+export const CHANNEL_GROUP = 32;
+
+/** Words that `Job.countBlocks` gives for an item: blocks to keep for N = 1, 2, 4, 8, 16, 32, and how many weights are -0. */
+export const COUNT_WORDS = 7;
+
+/**
+ * Job.countBlocks, Job.packBlocks: weights [k, channels] in any order. Items: groups of `CHANNEL_GROUP` channels. The former
+ * has no words after `output`.
+ */
+export enum PackTask {
+  weights = 4,
+  k,
+  channels,
+  /** Bytes from one weight to that of the next of k, and of the next channel. */
+  kBytes,
+  channelBytes,
+  /** `COUNT_WORDS` words for each item, or the packed values: see `Task` (convTask.ts), as for these. */
+  output,
+  n,
+  /** 0 keeps all blocks and stores no index. */
+  columns,
+  /** The entry of a group's first block row is there already. */
+  rowStart,
+  /** One bit for every weight, [groups, k, channels of a group]: 1 for -0. 0 where there is none. */
+  negativeZeros,
+}
+
+/** Job.softmax: [rows, rowFloats]. Items: rows. */
+export enum SoftmaxTask {
+  input = 4,
+  output,
+  rowFloats,
+}
+
+/**
+ * Job.sumTaps: what each input pixel of a transposed convolution adds to each pixel that its filter covers,
+ * [batch, inHeight, inWidth, kernelHeight, kernelWidth * depth], to [batch, outHeight, outWidth * depth]. Items: output
+ * rows.
+ */
+export enum SumTapsTask {
+  input = 4,
+  output,
+  inHeight,
+  inWidth,
+  kernelHeight,
+  outHeight,
+  strideHeight,
+  padTop,
+  /** Floats of a row of the filter: kernelWidth * depth. */
+  run,
+  /** Floats of an output row: outWidth * depth. */
+  line,
+  /** Floats from where a pixel adds to where the next one does: strideWidth * depth. */
+  step,
+  /** Floats that the first one lies left of the output: padLeft * depth. */
+  left,
 }

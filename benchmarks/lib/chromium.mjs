@@ -1,10 +1,8 @@
-import {existsSync} from 'node:fs';
 import path from 'node:path';
 import {chromium} from 'playwright-core';
-import {bundleForPage} from './bundle.mjs';
+import {findExecutable} from './executable.mjs';
 import {ROOT} from './models.mjs';
-import {ISOLATION_HEADERS, serve} from './server.mjs';
-import {UserError} from './userError.mjs';
+import {serve} from './server.mjs';
 
 const INSTALLED = [
   '/usr/bin/chromium',
@@ -33,14 +31,7 @@ export const WASM_FOLDER = path.join(ROOT, 'node_modules/@tensorflow/tfjs-backen
  * @throws {UserError} if there is none
  */
 export function findChromium() {
-  const given = process.env.CHROME_PATH;
-  if (given) {
-    if (!existsSync(given)) throw new UserError(`CHROME_PATH names ${given}, which does not exist`);
-    return given;
-  }
-  const found = INSTALLED.find((file) => existsSync(file));
-  if (found) return found;
-  throw new UserError('no Chromium found: install it (apt-get install chromium) or set CHROME_PATH to its executable');
+  return findExecutable({name: 'Chromium', variable: 'CHROME_PATH', installed: INSTALLED, aptPackage: 'chromium'});
 }
 
 /**
@@ -53,10 +44,10 @@ export function findChromium() {
  * @returns {Promise<T>}
  */
 export async function withPage(site, use, prepare = async () => {}) {
-  const executablePath = findChromium();
+  findChromium();
   const server = await serve(site);
   try {
-    const browser = await chromium.launch({executablePath, args: LAUNCH_FLAGS});
+    const browser = await launch();
     try {
       const page = await browser.newPage();
       await prepare(page);
@@ -68,6 +59,32 @@ export async function withPage(site, use, prepare = async () => {}) {
   } finally {
     await server.close();
   }
+}
+
+/**
+ * Opens a page in a headless Chromium.
+ *
+ * @param {string} url
+ * @param {(reason: string) => void} onGone called if browser or page end before `close`
+ * @returns {Promise<import('./browsers.mjs').OpenBrowser>}
+ * @throws {UserError} if there is no Chromium
+ */
+export async function openChromium(url, onGone) {
+  const browser = await launch();
+  try {
+    const page = await browser.newPage();
+    page.on('crash', () => onGone('its page crashed'));
+    browser.on('disconnected', () => onGone('it ended'));
+    await page.goto(url);
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+  return {version: browser.version(), close: () => browser.close()};
+}
+
+function launch() {
+  return chromium.launch({executablePath: findChromium(), args: LAUNCH_FLAGS});
 }
 
 /**
@@ -84,39 +101,4 @@ export function htmlPage(title, {scripts = [], module}) {
     ...tags,
     `<script type="module" src="${module}"></script></html>`,
   ].join('\n');
-}
-
-/**
- * Runs the benchmark in a page of an installed Chromium.
- *
- * @param {import('./models.mjs').ModelFiles} model
- * @param {import('./options.mjs').BenchOptions} options
- * @param {(line: string) => void} onProgress
- * @returns {Promise<import('./benchmark.mjs').BenchmarkResult & {runtime: string}>}
- * @throws {UserError} as `runBenchmark` does, or if there is no Chromium
- */
-export async function runInChromium(model, options, onProgress) {
-  findChromium();
-  onProgress('bundling the page');
-  const site = {
-    files: {
-      '/': htmlPage('Benchmark', {module: '/bench.js'}),
-      '/bench.js': await bundleForPage(path.join(ROOT, 'benchmarks/lib/page.mjs')),
-    },
-    folders: {'/model/': model.folder, '/wasm/': WASM_FOLDER},
-    headers: ISOLATION_HEADERS,
-  };
-  const request = {modelUrl: `/model/${encodeURIComponent(model.file)}`, wasmPath: '/wasm/', options};
-  return withPage(
-    site,
-    async (page, version) => {
-      const result = await page.evaluate((argument) => globalThis.runInPage(argument), request);
-      if (result.problem !== undefined) throw new UserError(result.problem);
-      return {...result, runtime: `Chromium ${version}`};
-    },
-    async (page) => {
-      page.on('pageerror', (error) => onProgress(`page error: ${error.message}`));
-      await page.exposeFunction('reportProgress', onProgress);
-    },
-  );
 }

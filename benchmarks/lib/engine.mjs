@@ -7,13 +7,14 @@ import {planInputs, randomValues} from './inputs.mjs';
  * @property {string} name
  * @property {string} weights which weights it runs, in words
  * @property {number} threads
+ * @property {boolean} [spins] whether its threads spin on for a while after a run
  * @property {() => Promise<void>} activate before load and run, outside the timed part
  * @property {() => Promise<void>} load
  * @property {() => void} prepare makes the inputs; after load, once
  * @property {() => Promise<EngineRun>} run one inference, until its results can be read
- * @property {() => number} heapBytes what model, inputs and packed weights hold since load began; ask before another
- *     engine loads
- * @property {() => void} dispose undoes load and prepare
+ * @property {() => number | null} heapBytes what model, inputs and packed weights hold since load began; ask before
+ *     another engine loads; null if the engine does not say
+ * @property {() => void | Promise<void>} dispose undoes load and prepare
  */
 
 /**
@@ -23,18 +24,19 @@ import {planInputs, randomValues} from './inputs.mjs';
  */
 
 /**
- * A graph model on one of tfjs's backends.
+ * A model on one of tfjs's backends.
  *
  * @param {object} options
  * @param {string} options.name
  * @param {string} options.weights
  * @param {string} options.backend name of the registered backend
  * @param {typeof import('@tensorflow/tfjs-core')} options.tf
- * @param {() => Promise<import('@tensorflow/tfjs-converter').GraphModel>} options.loadModel
- * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors
+ * @param {() => ReturnType<typeof import('./loadModel.mjs').loadModel>} options.loadModel
+ * @param {(model: object) => import('./inputs.mjs').InputPlan[]} [options.plan] what to feed it
+ * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors, less those of tensors that it does not hold
  * @param {number} [options.threads]
  * @param {() => void} [options.configure] sets the backend up for this engine; called before it is made active
- * @returns {Engine}
+ * @returns {Engine & {inputPlans: () => import('./inputs.mjs').InputPlan[]}} `inputPlans`: after prepare
  */
 export function tfjsEngine({
   name,
@@ -42,11 +44,13 @@ export function tfjsEngine({
   backend,
   tf,
   loadModel,
+  plan = (model) => planInputs(model),
   packedBytes = () => 0,
   threads = 1,
   configure = () => {},
 }) {
   let model;
+  let plans = [];
   let inputs = {};
   let execute;
   let bytesBefore = 0;
@@ -65,11 +69,13 @@ export function tfjsEngine({
       model = await loadModel();
     },
     prepare() {
+      plans = plan(model);
       inputs = Object.fromEntries(
-        planInputs(model).map((plan) => [plan.name, tf.tensor(randomValues(plan), plan.shape, plan.dtype)]),
+        plans.map((input) => [input.name, tf.tensor(randomValues(input), input.shape, input.dtype)]),
       );
       execute = executor(model);
     },
+    inputPlans: () => plans,
     async run() {
       const result = await execute(inputs);
       const tensors = Array.isArray(result) ? result : [result];
@@ -86,8 +92,12 @@ export function tfjsEngine({
   };
 }
 
-/** `execute`, or `executeAsync` from the moment on when tfjs refuses the former for control flow or dynamic shapes. */
+/**
+ * `predict` for a layers model. For a graph model `execute`, or `executeAsync` from the moment on when tfjs refuses the
+ * former for control flow or dynamic shapes.
+ */
 function executor(model) {
+  if (model.layers) return (inputs) => model.predict(Object.values(inputs));
   let dynamic = false;
   return (inputs) => {
     if (!dynamic) {

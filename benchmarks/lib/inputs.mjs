@@ -1,5 +1,8 @@
+import {UserError} from './userError.mjs';
+
 const SEED = 0x1c4d;
-const DEFAULT_SIDE = 224;
+/** Of images of which neither model nor user says how large they are. Layers models of open size make images. */
+const DEFAULT_SIDES = {graph: 224, layers: 128};
 const IMAGE_CHANNELS = 3;
 
 /**
@@ -10,27 +13,73 @@ const IMAGE_CHANNELS = 3;
  */
 
 /**
- * What to feed a graph model: every dimension that it leaves open is settled. The batch becomes 1, height and width come
- * from the signature or else are 224, channels are 3, anything else is 1.
+ * What to feed a model: every dimension that it leaves open is settled. The batch becomes 1; height and width are those
+ * given, or come from the signature, or else are 224, 128 for a layers model; channels are 3, anything else is 1.
  *
- * @param {{inputs: {name: string, shape?: number[], dtype: string}[], modelSignature?: object}} model a tfjs GraphModel
+ * @param {{inputs: {name: string, shape?: (number | null)[], dtype: string}[], modelSignature?: object}} model a GraphModel
+ *     or LayersModel of tfjs
+ * @param {object} [options]
+ * @param {'graph' | 'layers'} [options.format]
+ * @param {[number, number] | null} [options.size] height and width of images
  * @returns {InputPlan[]}
+ * @throws {UserError} if a model has images of another size than the given one
  */
-export function planInputs(model) {
+export function planInputs(model, {format = 'graph', size = null} = {}) {
   const signature = Object.values(model.modelSignature?.inputs ?? {});
   return model.inputs.map(({name, shape, dtype}) => {
     if (!Array.isArray(shape)) throw new Error(`input ${name} has no rank: such a model cannot be fed`);
     if (dtype !== 'float32' && dtype !== 'int32')
       throw new Error(`input ${name} is ${dtype}: float32 or int32 expected`);
     const signed = signature.find((entry) => entry.name?.split(':')[0] === name)?.tensorShape?.dim;
-    const sizes = shape.map((size, axis) => (size > 0 ? size : Number(signed?.[axis]?.size ?? -1)));
-    return {name, dtype, shape: sizes.map((size, axis) => (size > 0 ? size : defaultSize(axis, sizes.length)))};
+    const given = size && shape.length === 4 ? [-1, ...size, -1] : [];
+    const defaults = defaultSizes(shape.length, DEFAULT_SIDES[format]);
+    const settled = shape.map((length, axis) =>
+      firstSize(length, given[axis], Number(signed?.[axis]?.size), defaults[axis]),
+    );
+    if (given.some((length, axis) => length > 0 && length !== settled[axis])) {
+      throw new UserError(`--size ${size}: the model takes images of ${settled[1]},${settled[2]} only`);
+    }
+    return {name, dtype, shape: settled};
   });
 }
 
-function defaultSize(axis, rank) {
-  if (rank !== 4 || axis === 0) return 1;
-  return axis === 3 ? IMAGE_CHANNELS : DEFAULT_SIDE;
+function firstSize(...sizes) {
+  return sizes.find((size) => size > 0);
+}
+
+function defaultSizes(rank, side) {
+  return rank === 4 ? [1, side, side, IMAGE_CHANNELS] : Array(rank).fill(1);
+}
+
+/**
+ * A planned input for an engine that may want images with their channels first.
+ *
+ * @param {InputPlan} plan images as NHWC
+ * @param {readonly unknown[]} wanted the engine's shape of that input; what is no number is open
+ * @returns {{data: Float32Array | Int32Array, shape: number[]}} the same values, as they are or as NCHW
+ * @throws {UserError} if neither fits
+ */
+export function layOut(plan, wanted) {
+  const data = randomValues(plan);
+  if (fits(plan.shape, wanted)) return {data, shape: plan.shape};
+  const [batch, height, width, channels] = plan.shape;
+  const shape = [batch, channels, height, width];
+  if (plan.shape.length !== 4 || !fits(shape, wanted)) {
+    throw new UserError(`input ${plan.name} is [${plan.shape}], but the peer's file wants [${wanted}]`);
+  }
+  const pixels = height * width;
+  const planes = new data.constructor(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const channel = i % channels;
+    const pixel = Math.floor(i / channels);
+    const image = Math.floor(pixel / pixels);
+    planes[(image * channels + channel) * pixels + (pixel % pixels)] = data[i];
+  }
+  return {data: planes, shape};
+}
+
+function fits(shape, wanted) {
+  return shape.length === wanted.length && wanted.every((size, axis) => !(size > 0) || size === shape[axis]);
 }
 
 /**

@@ -14,16 +14,20 @@ const HUMAN_MODELS = path.join(ROOT, 'node_modules/@vladmandic/human/models');
  * @property {string} name as the user gave it
  * @property {string} folder absolute; holds the JSON and the weights
  * @property {string} file name of the JSON in `folder`
+ * @property {'graph' | 'layers'} format
+ * @property {{litert?: string, ort?: string}} peerFiles where other engines' files of the same network would be; empty if
+ *     the folder does not name the model
  */
 
 /**
- * Finds a graph model and checks that all of its files are there.
+ * Finds a graph or layers model and checks that all of its files are there.
  *
  * @param {string} name a path of a model's JSON or of a folder with a `model.json`; or a name under `../shared/models`
- *     (`mobilenet_v2_1.0_224`, `human/handlandmark-sparse`); or `human:NAME` for one of the npm package @vladmandic/human
+ *     (`mobilenet_v2_1.0_224`, `human/handlandmark-sparse`); or `human:NAME`, or NAME alone, for one of the npm package
+ *     @vladmandic/human
  * @param {string} base relative paths start here
  * @returns {ModelFiles}
- * @throws {UserError} if there is no such model, a file of it is missing, or it is not a graph model
+ * @throws {UserError} if there is no such model, a file of it is missing, or it is neither
  */
 export function findModel(name, base = process.cwd()) {
   const json = candidates(name, base).find((file) => existsSync(file) && statSync(file).isFile());
@@ -34,15 +38,28 @@ export function findModel(name, base = process.cwd()) {
     );
   }
   const folder = path.dirname(json);
-  checkFiles(name, json, folder);
-  return {name, folder, file: path.basename(json)};
+  const format = checkFiles(name, json, folder);
+  return {name, folder, file: path.basename(json), format, peerFiles: peerFiles(json)};
 }
 
 function candidates(name, base) {
   if (name.startsWith('human:')) return [path.join(HUMAN_MODELS, `${name.slice('human:'.length)}.json`)];
   const given = path.resolve(base, name);
   const shared = path.join(SHARED_MODELS, name);
-  return [given, path.join(given, 'model.json'), path.join(shared, 'model.json'), `${shared}.json`];
+  return [
+    given,
+    path.join(given, 'model.json'),
+    path.join(shared, 'model.json'),
+    `${shared}.json`,
+    path.join(HUMAN_MODELS, `${name}.json`),
+  ];
+}
+
+function peerFiles(json) {
+  if (path.basename(json) !== 'model.json') return {};
+  const folder = path.dirname(json);
+  const beside = (extension) => path.join(folder, '../peers', path.basename(folder) + extension);
+  return {litert: beside('.tflite'), ort: beside('.onnx')};
 }
 
 function checkFiles(name, json, folder) {
@@ -52,16 +69,23 @@ function checkFiles(name, json, folder) {
   } catch {
     throw new UserError(`${name} is not a model: ${path.basename(json)} is not JSON`);
   }
-  if (model?.format === 'layers-model') {
-    throw new UserError(`${name} is a layers model: convert it to a graph model with tensorflowjs_converter`);
-  }
-  if (!Array.isArray(model?.modelTopology?.node) || !Array.isArray(model.weightsManifest)) {
+  const format = formatOf(model);
+  if (format === null || !Array.isArray(model.weightsManifest)) {
     throw new UserError(
-      `${name} is not a graph model: ${path.basename(json)} has no graph nodes or no weights manifest`,
+      `${name} is not a model of tfjs: ${path.basename(json)} has no graph nodes, no layers or no weights manifest`,
     );
   }
   const missing = model.weightsManifest
     .flatMap(({paths}) => paths)
     .filter((file) => !existsSync(path.join(folder, file)));
   if (missing.length > 0) throw new UserError(`${name} lacks its weight file ${missing[0]}: put it beside the JSON`);
+  return format;
+}
+
+function formatOf(model) {
+  const topology = model?.modelTopology;
+  if (Array.isArray(topology?.node)) return 'graph';
+  // Keras wraps a network's configuration; tfjs writes it as it is.
+  const {class_name: network, config} = topology?.model_config ?? topology ?? {};
+  return network && config ? 'layers' : null;
 }

@@ -1,12 +1,12 @@
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
-import {PEERS} from './benchmark.mjs';
+import {PEERS, STOCK} from './benchmark.mjs';
 import {UserError} from './userError.mjs';
 
 /** As many as the backend's own option takes. */
 const MOST_THREADS = 64;
 /** Block heights of the 1xN format. */
 const BLOCK_SIZES = [1, 2, 4, 8, 16, 32];
-const ENVIRONMENTS = ['chromium', 'node'];
+const ENVIRONMENTS = ['chromium', 'firefox', 'node'];
 
 /** Has its model in an npm package of this repository, so that the command works right after `npm ci`. */
 const DEFAULT_MODEL = 'human:faceres';
@@ -17,17 +17,20 @@ Examples:
   npm run bench -- --model human/handlandmark-sparse --sparsity 0 --json
   npm run bench -- --model human:centernet --env node --runs 10
   npm run bench -- --model mobilenet_v2_1.0_224 --sparsity 0 --threads 1,2
-  npm run bench -- --model path/to/model.json --n 8 --sparsity 0.75`;
+  npm run bench -- --model mobilenet_v2_1.0_224 --threads 1,2 --peers tfjs-wasm,litert,ort
+  npm run bench -- --model node_modules/@upscalerjs/default-model/models/model.json --sparsity 0 --size 128,128
+  npm run bench -- --model path/to/model.json --n 8 --sparsity 0.75 --env firefox`;
 
 /**
  * @typedef {object} BenchOptions
  * @property {string} model a path or a name, see `findModel`
  * @property {number} n block height
  * @property {number} sparsity share of the blocks to prune, in [0, 1); 0 switches the hook off
- * @property {number[]} threads our engine is measured once for each
+ * @property {number[]} threads ours, litert and ort are measured once for each
  * @property {number} runs timed runs of every engine
- * @property {'chromium' | 'node'} env
+ * @property {'chromium' | 'firefox' | 'node'} env
  * @property {string[]} peers engines to measure beside ours
+ * @property {[number, number] | null} size height and width of images where the model leaves them open
  * @property {boolean} json
  */
 
@@ -40,14 +43,20 @@ Examples:
  */
 export function parseOptions(argv) {
   const command = new Command('npm run bench --')
-    .description('Times a graph model on blocksparse-1xn and its peers, run by run in turn, in one page or process.')
+    .description('Times a model on blocksparse-1xn and its peers, run by run in turn, in one page or process.')
     .option('--model <path|name>', 'model.json, folder, name under ../shared/models, or human:NAME', DEFAULT_MODEL)
     .option('--n <number>', `block height: ${BLOCK_SIZES.join(', ')}`, blockSize, 4)
-    .option('--sparsity <share>', 'share of blocks that the load hook prunes; 0: hook off', share, 0.5)
-    .option('--threads <list>', `threads of our engine, 1 to ${MOST_THREADS}; a list compares them`, threadCounts, [1])
+    .option('--sparsity <share>', 'share of blocks that the load hook prunes; 0: hook off (layers models)', share, 0.5)
+    .option(
+      '--threads <list>',
+      `threads, 1 to ${MOST_THREADS}, of all but tfjs-wasm; a list compares them`,
+      threadCounts,
+      [1],
+    )
     .option('--runs <number>', 'timed runs of each engine', positiveInteger, 40)
-    .option('--env <name>', ENVIRONMENTS.join(' or '), oneOf(ENVIRONMENTS), 'chromium')
-    .option('--peers <list>', `comma-separated: ${PEERS.join(', ')}`, listOf(PEERS), PEERS)
+    .option('--env <name>', orList(ENVIRONMENTS), oneOf(ENVIRONMENTS), 'chromium')
+    .option('--peers <list>', `comma-separated: ${PEERS.join(', ')}`, listOf(PEERS), [STOCK])
+    .option('--size <h,w>', 'height and width of images where the model leaves them open', imageSize)
     .option('--json', 'end with a JSON object on stdout instead of a table')
     .addHelpText('after', EXAMPLES)
     .showSuggestionAfterError(false)
@@ -60,7 +69,7 @@ export function parseOptions(argv) {
     if (error.exitCode === 0) return null;
     throw new UserError(`${error.message.replace(/^error: /, '')} (npm run bench -- --help lists the flags)`);
   }
-  return {json: false, ...command.opts()};
+  return {json: false, size: null, ...command.opts()};
 }
 
 function blockSize(text) {
@@ -90,11 +99,24 @@ function threadCounts(text) {
   return [...new Set(counts)];
 }
 
+/** Height and width. */
+function imageSize(text) {
+  const sizes = text.split(',').map(Number);
+  if (sizes.length !== 2 || !sizes.every((size) => Number.isInteger(size) && size >= 1)) {
+    throw new InvalidArgumentError('Give height and width in pixels, like 128,128.');
+  }
+  return sizes;
+}
+
 function oneOf(values) {
   return (text) => {
-    if (!values.includes(text)) throw new InvalidArgumentError(`Give ${values.join(' or ')}.`);
+    if (!values.includes(text)) throw new InvalidArgumentError(`Give ${orList(values)}.`);
     return text;
   };
+}
+
+function orList(values) {
+  return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
 }
 
 function listOf(values) {

@@ -55,10 +55,14 @@ function planDepthwise({name, kernel, stride, inChannels, outSize}, threads) {
     batch: 1,
     outHeight: outSize,
     outWidth: outSize,
-    inChannels,
+    outChannels: inChannels,
+    multiplier: 1,
     kernelHeight: kernel,
     kernelWidth: kernel,
+    strideHeight: stride,
     strideWidth: stride,
+    dilationHeight: 1,
+    dilationWidth: 1,
   };
   const plan = (count) => depthwisePieces(layer, cutDepthwise(layer, count));
   const pieces = plan(threads);

@@ -2,11 +2,13 @@ import {createReadStream} from 'node:fs';
 import {stat} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import path from 'node:path';
+import {text} from 'node:stream/consumers';
 import {pipeline} from 'node:stream/promises';
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
 };
@@ -24,10 +26,11 @@ export const ISOLATION_HEADERS = {
  * @param {Record<string, string>} site.files URL path to content
  * @param {Record<string, string>} [site.folders] URL prefix that ends in a slash, to an absolute folder
  * @param {Record<string, string>} [site.headers] sent with every answer
+ * @param {Record<string, (body: string) => void>} [site.posts] URL path to what takes the text that a page posts there
  * @returns {Promise<{url: string, close: () => Promise<void>}>} `url` without a slash at its end
  */
-export async function serve({files, folders = {}, headers = {}}) {
-  const site = {files, folders, headers: {'Cache-Control': 'no-store', ...headers}};
+export async function serve({files, folders = {}, headers = {}, posts = {}}) {
+  const site = {files, folders, posts, headers: {'Cache-Control': 'no-store', ...headers}};
   const server = createServer((request, response) => {
     answer(request, response, site).catch((error) => response.destroy(error));
   });
@@ -42,8 +45,14 @@ export async function serve({files, folders = {}, headers = {}}) {
   };
 }
 
-async function answer(request, response, {files, folders, headers}) {
+async function answer(request, response, {files, folders, headers, posts}) {
   const url = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
+  if (request.method === 'POST' && Object.hasOwn(posts, url)) {
+    const body = await text(request);
+    response.writeHead(204, headers).end();
+    posts[url](body);
+    return;
+  }
   if (Object.hasOwn(files, url)) {
     response.writeHead(200, {...headers, 'Content-Type': contentType(url)}).end(files[url]);
     return;

@@ -2,7 +2,7 @@ import type {backend_util, TensorInfo} from '@tensorflow/tfjs-core';
 import type {Epilogue} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 
-/** How a fused activation is computed: in the kernel's epilogue, or by a stock unary kernel on the result. */
+/** How a fused activation is computed: in the kernel's epilogue, or by a unary kernel on the result. */
 export interface FusedActivation {
   readonly epilogue: Epilogue;
   readonly then?: 'Elu' | 'Sigmoid';

@@ -1,7 +1,8 @@
 import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import {type backend_util, type DataType} from '@tensorflow/tfjs-core';
+import type {backend_util, DataType, TensorInfo} from '@tensorflow/tfjs-core';
 import {KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
 import {TapCache} from './tapCache';
+import {TensorStorage} from './tensorStorage';
 import type {Threads} from './threads';
 import {WeightCache} from './weightCache';
 
@@ -13,6 +14,7 @@ const USES_OF_A_WEIGHT = 3;
  * `BackendWasm`'s own.
  */
 export class BlockSparseBackend extends BackendWasm {
+  declare dataIdMap: TensorStorage;
   readonly heap: TfjsHeap;
   readonly weightCache: WeightCache;
   readonly tapCache: TapCache;
@@ -35,10 +37,11 @@ export class BlockSparseBackend extends BackendWasm {
     readonly threads: Threads,
   ) {
     super(wasm);
+    this.dataIdMap = new TensorStorage(this, heap, wasm.tfjs);
     this.heap = heap;
-    this.weightCache = new WeightCache(heap, variant);
-    this.tapCache = new TapCache(heap, kernels);
     this.runner = new KernelRunner(heap, kernels, variant, threads.pool);
+    this.weightCache = new WeightCache(this, variant);
+    this.tapCache = new TapCache(this, kernels);
   }
 
   /** Why this variant and this number of threads. */
@@ -57,6 +60,14 @@ export class BlockSparseBackend extends BackendWasm {
     return uses >= USES_OF_A_WEIGHT;
   }
 
+  /**
+   * Frees a float32 tensor's data, which `unpack` writes to a new address once somebody asks for it. What a kernel made
+   * stays: a variable in training is read in every step.
+   */
+  dropData(dataId: object, unpack: (address: number) => void): void {
+    if (this.uploaded.has(dataId)) this.dataIdMap.drop(dataId, unpack);
+  }
+
   override move(
     dataId: object,
     values: backend_util.BackendValues | null,
@@ -68,13 +79,30 @@ export class BlockSparseBackend extends BackendWasm {
     if (values != null) this.uploaded.add(dataId);
   }
 
+  // The next three leave data alone that was dropped: a graph model reshapes weights in every inference.
+
+  override refCount(dataId: object): number {
+    return this.dataIdMap.has(dataId) ? this.dataIdMap.peek(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: object): void {
+    this.dataIdMap.peek(dataId).refCount++;
+  }
+
   override disposeData(dataId: object, force = false): boolean {
-    const released = super.disposeData(dataId, force);
-    if (released) {
-      this.weightCache.release(dataId);
-      this.tapCache.release(dataId);
+    if (!force && this.refCount(dataId) > 1) {
+      this.dataIdMap.peek(dataId).refCount--;
+      return false;
     }
-    return released;
+    this.dataIdMap.forget(dataId);
+    this.weightCache.release(dataId);
+    this.tapCache.release(dataId);
+    return super.disposeData(dataId, force);
+  }
+
+  override typedArrayFromHeap(info: TensorInfo): backend_util.TypedArray {
+    this.dataIdMap.get(info.dataId); // may allocate, which kills the buffer that tfjs takes before it asks
+    return super.typedArrayFromHeap(info);
   }
 
   /**

@@ -1,12 +1,11 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
 import {cutDepthwise} from '../plan';
-import {hasDepthwiseKernel} from '../runtime';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import type {ConvAttrs, ConvInputs} from './convolve';
 import {makeOutput} from './output';
-import {replaceByStockUnary} from './stockKernel';
+import {replaceByUnary} from './stockKernel';
 
 /** Attributes of DepthwiseConv2dNative and FusedDepthwiseConv2D; the former has no data format of its own. */
 export type DepthwiseAttrs = Omit<ConvAttrs, 'dataFormat'> & {dataFormat?: string};
@@ -14,8 +13,7 @@ export type DepthwiseAttrs = Omit<ConvAttrs, 'dataFormat'> & {dataFormat?: strin
 /**
  * A depthwise convolution on our kernels.
  *
- * @returns null where stock's kernel has to run: a layout, dtype or shape that it must refuse, or a geometry that there
- *     is no kernel for.
+ * @returns null where stock's kernel has to run: a layout, dtype or shape that it must refuse.
  */
 export function depthwiseConvolve(
   backend: BlockSparseBackend,
@@ -34,38 +32,35 @@ export function depthwiseConvolve(
     true /* depthwise */,
   );
   const geometry = geometryOf(info);
-  if (info.inChannels !== filter.shape[2] || !hasDepthwiseKernel(geometry, filter.shape[3])) return null;
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== info.outChannels)) return null;
+  const {outChannels} = info;
+  const multiplier = filter.shape[3];
+  if (info.inChannels !== filter.shape[2] || outChannels !== info.inChannels * multiplier) return null;
+  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
   const activation = fusedActivation(
     attrs.activation ?? 'linear',
-    info.outChannels,
+    outChannels,
     preluActivationWeights,
     attrs.leakyreluAlpha,
     backend,
   );
-  if (!activation || info.outShape.some((size) => size === 0)) return null;
-  const weights = backend.getMemoryOffset(filter.dataId);
-  const biasAddress = bias ? backend.getMemoryOffset(bias.dataId) : 0;
+  if (!activation || [...x.shape, ...info.outShape].includes(0)) return null;
   const taps = backend.tapCache.resolve({
     filter: filter.dataId,
     bias: bias?.dataId ?? null,
-    weights,
-    biasAddress,
     count: geometry.kernelHeight * geometry.kernelWidth,
-    channels: geometry.inChannels,
+    channels: outChannels,
   });
-  const cut = cutDepthwise(geometry, backend.runner.threads);
+  const cut = cutDepthwise({...geometry, outChannels, multiplier}, backend.runner.threads);
   const out = makeOutput(backend, info.outShape, (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
-      weights,
       taps,
-      bias: biasAddress,
       geometry,
+      outChannels,
       epilogue: activation.epilogue,
       cut,
     }),
   );
-  return activation.then ? replaceByStockUnary(activation.then, out, backend) : out;
+  return activation.then ? replaceByUnary(activation.then, out, backend) : out;
 }

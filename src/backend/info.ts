@@ -12,6 +12,11 @@ export interface BackendInfo {
   readonly packedFilters: number;
   /** Bytes that packed weights hold in the heap, beside the tensors themselves. */
   readonly packedBytes: number;
+  /**
+   * Bytes that `tf.memory().numBytes` counts and nobody holds: uploaded weights that were packed, and that nobody has
+   * read since.
+   */
+  readonly droppedBytes: number;
   /** Bytes of working memory. */
   readonly scratchBytes: number;
 }
@@ -32,6 +37,7 @@ export function backendInfo(): BackendInfo {
     reasons: backend.reasons,
     packedFilters: backend.weightCache.size,
     packedBytes: backend.weightCache.bytes + backend.tapCache.bytes,
+    droppedBytes: backend.dataIdMap.droppedBytes,
     scratchBytes: backend.runner.bytes,
   };
 }

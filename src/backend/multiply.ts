@@ -6,7 +6,7 @@ import type {FusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {makeOutput} from './output';
-import {replaceByStockUnary} from './stockKernel';
+import {replaceByUnary} from './stockKernel';
 import type {WeightSource} from './weightCache';
 
 /** A convolution or MatMul whose arguments have been checked. */
@@ -46,7 +46,6 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
       [geometry.strideHeight, geometry.strideWidth, geometry.dilationHeight, geometry.dilationWidth],
       product.outShape,
     ),
-    read: () => backend.typedArrayFromHeap(filter) as Float32Array,
   };
   const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
   if (!layer) return null;
@@ -61,5 +60,5 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
       cut: layer.cut,
     }),
   );
-  return product.activation.then ? replaceByStockUnary(product.activation.then, out, backend) : out;
+  return product.activation.then ? replaceByUnary(product.activation.then, out, backend) : out;
 }

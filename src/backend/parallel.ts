@@ -1,6 +1,6 @@
 import type {Job} from '../../kernels/task';
 import {unitItems} from '../plan';
-import type {BlockSparseBackend} from './blockSparseBackend';
+import type {KernelRunner} from '../runtime';
 
 /** What it takes to copy a float, in nanoseconds. */
 export const COPY_NS = 0.4;
@@ -22,7 +22,6 @@ export interface ItemTask {
  *
  * @throws Error if the heap is exhausted; PoolFailure if a worker died in it (`makeOutput` knows what to do then).
  */
-export function runItems(backend: BlockSparseBackend, {nanosecondsAnItem, ...task}: ItemTask): void {
-  const {runner} = backend;
+export function runItems({runner}: {readonly runner: KernelRunner}, {nanosecondsAnItem, ...task}: ItemTask): void {
   runner.run({...task, unitItems: unitItems(task.items, nanosecondsAnItem, runner.threads)});
 }

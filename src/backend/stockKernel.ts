@@ -30,9 +30,9 @@ export function ourKernel<Inputs, Attrs>(
   };
 }
 
-/** Replaces a kernel's intermediate result by what a stock unary kernel makes of it. */
-export function replaceByStockUnary(kernelName: string, x: TensorInfo, backend: BlockSparseBackend): TensorInfo {
-  const result = runStock(kernelName, {inputs: {x}, attrs: {}, backend}) as TensorInfo;
+/** Replaces a kernel's intermediate result by what a unary kernel makes of it, ours where there is one. */
+export function replaceByUnary(kernelName: string, x: TensorInfo, backend: BlockSparseBackend): TensorInfo {
+  const result = getKernel(kernelName, 'blocksparse-1xn').kernelFunc({inputs: {x}, attrs: {}, backend}) as TensorInfo;
   backend.disposeData(x.dataId);
   return result;
 }

@@ -1,13 +1,10 @@
 import type {KernelModule, TfjsHeap} from '../runtime';
+import type {BlockSparseBackend} from './blockSparseBackend';
 
-/** A depthwise filter and its bias as the cache sees them. */
+/** A depthwise filter [count, channels] and its bias, by data id, as the cache sees them. */
 export interface TapSource {
   readonly filter: object;
   readonly bias: object | null;
-  /** Address of the weights [count, channels]. */
-  readonly weights: number;
-  /** Address of the bias; 0 for none. */
-  readonly biasAddress: number;
   readonly count: number;
   readonly channels: number;
 }
@@ -15,6 +12,7 @@ export interface TapSource {
 interface Taps {
   readonly address: number;
   readonly bytes: number;
+  readonly count: number;
   bias: object | null;
 }
 
@@ -27,7 +25,7 @@ export class TapCache {
   private held = 0;
 
   constructor(
-    private readonly heap: TfjsHeap,
+    private readonly backend: BlockSparseBackend,
     private readonly kernels: KernelModule,
   ) {}
 
@@ -41,20 +39,26 @@ export class TapCache {
    *
    * @throws Error if the heap is exhausted; nothing is kept then.
    */
-  resolve(source: TapSource): number {
-    const {filter, bias, count, channels} = source;
+  resolve({filter, bias, count, channels}: TapSource): number {
+    const {backend} = this;
+    const {heap} = backend;
     let taps = this.entries.get(filter);
-    const bytes = 4 * (count + 1) * Math.ceil(channels / 4) * 4;
-    if (taps?.bytes === bytes && taps.bias === bias) return taps.address;
-    if (taps?.bytes !== bytes) {
+    if (taps?.count === count && taps.bias === bias) return taps.address;
+    // First: it may have to come from the taps that are given up.
+    const weights = backend.getMemoryOffset(filter);
+    const biasAddress = bias ? backend.getMemoryOffset(bias) : 0;
+    if (taps?.count !== count) {
       this.release(filter);
-      taps = {address: this.heap.allocate(bytes), bytes, bias};
+      const bytes = 4 * (count + 1) * Math.ceil(channels / 4) * 4;
+      taps = {address: heap.allocate(bytes), bytes, count, bias};
       this.entries.set(filter, taps);
       this.held += bytes;
     }
     taps.bias = bias;
-    this.kernels.packTaps(source.weights, source.biasAddress, count, channels, taps.address);
-    return taps.address;
+    const {address} = taps;
+    this.kernels.packTaps(weights, biasAddress, count, channels, address);
+    backend.dropData(filter, (to) => unpackTaps(heap, address, count, channels, to));
+    return address;
   }
 
   /** Frees what is held for a tensor's data. */
@@ -63,10 +67,20 @@ export class TapCache {
     if (!taps) return;
     this.entries.delete(dataId);
     this.held -= taps.bytes;
-    this.heap.free(taps.address);
+    this.backend.heap.free(taps.address);
   }
 
   dispose(): void {
     for (const dataId of [...this.entries.keys()]) this.release(dataId);
+  }
+}
+
+/** Undoes `packTaps`. */
+function unpackTaps({i32}: TfjsHeap, taps: number, count: number, channels: number, to: number): void {
+  const last = Math.max(channels, 4) - 4;
+  const lanes = Math.min(channels, 4);
+  for (let c = 0, from = taps / 4 + 4; ; c = Math.min(c + 4, last), from += 4) {
+    for (let tap = 0; tap < count; tap++, from += 4) i32.copyWithin(to / 4 + tap * channels + c, from, from + lanes);
+    if (c === last) return;
   }
 }

@@ -1,7 +1,9 @@
-import {allBlocks, packFilter, winogradMatrices, type BlockStatistics, type FilterShape} from '../packed';
-import {asMatrix, choosePath, cutLayer, layerStatistics, type Cut, type LayerPath, type Variant} from '../plan';
-import {freeWeights, uploadWeights, uploadWinograd, type HeapWeights, type TfjsHeap} from '../runtime';
+import type {FilterShape} from '../packed';
+import {choosePath, cutLayer, MOST_COLUMNS, type Cut, type LayerPath, type Variant} from '../plan';
+import {type HeapWeights, unpackWeights} from '../runtime';
+import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
+import {type BlockCounts, countBlocks, packWeights, packWinograd, type WeightMatrix} from './packWeights';
 
 /** A weight tensor as the cache sees it. */
 export interface WeightSource {
@@ -13,8 +15,6 @@ export interface WeightSource {
   readonly stockIsSlow: boolean;
   /** Tiles of 2x2 output pixels over the whole batch; 0 where Winograd's algorithm cannot run. */
   readonly winogradTiles: number;
-  /** Its values `[kh, kw, inChannels, outChannels]`, as a view that the next allocation kills. */
-  read(): Float32Array;
 }
 
 /** What the cache knows of one weight tensor read as one matrix. */
@@ -22,7 +22,7 @@ interface CachedLayer {
   readonly k: number;
   readonly outChannels: number;
   readonly transposed: boolean;
-  readonly statistics: BlockStatistics;
+  readonly counts: BlockCounts;
   /** Packed forms by path: a layer that is used at two image sizes may choose differently. */
   readonly forms: Map<string, HeapWeights>;
   /** The last answer and what it was an answer to. */
@@ -53,7 +53,7 @@ export class WeightCache {
   private heldBytes = 0;
 
   constructor(
-    private readonly heap: TfjsHeap,
+    private readonly backend: BlockSparseBackend,
     private readonly variant: Variant,
   ) {}
 
@@ -91,14 +91,15 @@ export class WeightCache {
     ) {
       return last.layer;
     }
-    const {statistics} = layer;
+    const {counts} = layer;
     const geometry = {filter: source.shape, outputPixels, winogradTiles};
+    const tooLong = wanted !== 'auto' && wanted.kind === 'packed' && layer.k > MOST_COLUMNS;
     let path =
-      wanted === 'auto' ? choosePath(geometry, statistics, this.variant, skipZeros, !stockIsSlow).path : wanted;
+      wanted === 'auto' || tooLong ? choosePath(geometry, counts, this.variant, skipZeros, !stockIsSlow).path : wanted;
     if (path.kind === 'winograd' && !winogradTiles) path = {kind: 'dense'};
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
-      const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
+      const entries = path.kind === 'packed' ? counts.kept[path.n] : 0;
       const cut = cutLayer(geometry, path, entries, this.variant, threads);
       resolved = {weights: this.form(source, layer, path), cut};
     }
@@ -114,7 +115,7 @@ export class WeightCache {
     for (const {forms} of layers) {
       for (const form of forms.values()) {
         this.heldBytes -= form.bytes;
-        freeWeights(this.heap, form);
+        this.backend.heap.free(form.values);
       }
     }
   }
@@ -132,8 +133,8 @@ export class WeightCache {
       (layer) => layer.k === k && layer.outChannels === outChannels && layer.transposed === transposed,
     );
     if (known) return known;
-    const statistics = layerStatistics(matrixOf(source), shape);
-    const layer = {k, outChannels, transposed, statistics, forms: new Map()};
+    const counts = countBlocks(this.backend, this.matrix(source));
+    const layer = {k, outChannels, transposed, counts, forms: new Map()};
     if (layers) layers.push(layer);
     else this.layers.set(dataId, [layer]);
     return layer;
@@ -143,32 +144,20 @@ export class WeightCache {
     const key = path.kind === 'packed' ? `1x${path.n}` : path.kind;
     const known = layer.forms.get(key);
     if (known) return known;
-    const form = upload(this.heap, source, path);
+    const packer = this.backend;
+    const winograd = path.kind === 'winograd';
+    const form = winograd
+      ? packWinograd(packer, this.matrix(source))
+      : packWeights(packer, this.matrix(source), layer.counts, path);
     layer.forms.set(key, form);
     this.heldBytes += form.bytes;
+    // What Winograd's matrices were made of cannot be had back bit for bit.
+    if (!winograd) packer.dropData(source.dataId, (to) => unpackWeights(packer.heap, form, to, layer.transposed));
     return form;
   }
-}
 
-function upload(heap: TfjsHeap, source: WeightSource, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
-  const {shape} = source;
-  const weights = matrixOf(source);
-  if (path.kind === 'winograd') return uploadWinograd(heap, winogradMatrices(weights, shape), shape.outChannels);
-  const matrix = asMatrix(shape);
-  const dense = path.kind === 'dense';
-  const n = dense ? 8 : path.n;
-  return uploadWeights(heap, packFilter(weights, matrix, n, dense ? allBlocks(matrix, n) : undefined), dense);
-}
-
-/** The weights as `[K, outChannels]`. */
-function matrixOf({shape, transposed, read}: WeightSource): Float32Array {
-  const values = read();
-  if (!transposed) return values;
-  const {outChannels} = shape;
-  const k = shape.kh * shape.kw * shape.inChannels;
-  const matrix = new Float32Array(values.length);
-  for (let o = 0, i = 0; o < outChannels; o++) {
-    for (let c = 0; c < k; c++, i++) matrix[c * outChannels + o] = values[i];
+  private matrix({dataId, shape, transposed}: WeightSource): WeightMatrix {
+    const {kh, kw, inChannels, outChannels} = shape;
+    return {address: this.backend.getMemoryOffset(dataId), k: kh * kw * inChannels, outChannels, transposed};
   }
-  return matrix;
 }

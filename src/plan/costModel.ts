@@ -63,6 +63,9 @@ const LAST_PIXEL = 0.4;
  */
 const NARROW_ROW = 0.75;
 
+/** An index of kept blocks counts columns in 16 bits. */
+export const MOST_COLUMNS = 65536;
+
 const LEVEL_1_BYTES = 32 * 1024;
 
 /**
@@ -183,25 +186,26 @@ function clearGain({filter, outputPixels}: LayerGeometry): number {
  * Chooses how a layer runs: the one place where that is decided. For one thread, whatever their number: another path
  * rounds otherwise, and results must not depend on the threads.
  *
- * @param statistics of the layer as a matrix: `layerStatistics`.
+ * @param kept of the statistics of the layer as a matrix: `layerStatistics`.
  * @param skipZeros false leaves out the paths that skip zero blocks, and Winograd's algorithm, which makes NaN of an
  *     infinity.
  * @param withStock false leaves out stock's kernel.
  */
 export function choosePath(
   layer: LayerGeometry,
-  statistics: BlockStatistics,
+  {kept}: Pick<BlockStatistics, 'kept'>,
   variant: Variant,
   skipZeros = true,
   withStock = true,
 ): PathChoice {
-  const {inChannels, outChannels} = layer.filter;
+  const {kh, kw, inChannels, outChannels} = layer.filter;
   const ours: LayerPath[] = [{kind: 'dense'}];
   const large = Math.min(inChannels, outChannels) >= WINOGRAD.channels && (layer.winogradTiles ?? 0) >= WINOGRAD.tiles;
   if (skipZeros && large) ours.push({kind: 'winograd'});
-  if (skipZeros) ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
+  if (skipZeros && kh * kw * inChannels <= MOST_COLUMNS)
+    ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
   const candidates = [{kind: 'stock'} as const, ...ours].map((path: LayerPath) => {
-    const entries = path.kind === 'packed' ? statistics.kept[path.n] : 0;
+    const entries = path.kind === 'packed' ? kept[path.n] : 0;
     const work = pathWork(layer, path, entries, variant);
     return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels)])};
   });

@@ -1,4 +1,4 @@
-export {choosePath} from './costModel';
+export {choosePath, MOST_COLUMNS} from './costModel';
 export type {LayerGeometry, LayerPath, PathCandidate, PathChoice, Variant} from './costModel';
 export {cutLayer, makespan, type Cut} from './cut';
 export {cutDepthwise, depthwisePieces, type DepthwiseCut, type DepthwiseLayer} from './cutDepthwise';

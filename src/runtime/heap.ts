@@ -53,8 +53,7 @@ export class TfjsHeap {
    * @throws Error if the heap is exhausted.
    */
   allocate(bytes: number): number {
-    const block = this.module._malloc(bytes + ALIGNMENT) >>> 0;
-    if (block === 0) throw new Error(`blocksparse-1xn: out of WebAssembly memory, ${bytes} more bytes were asked for`);
+    const block = this.allocateTensor(bytes, ALIGNMENT);
     const address = Math.ceil(block / ALIGNMENT) * ALIGNMENT;
     this.blocks.set(address, block);
     return address;
@@ -66,6 +65,24 @@ export class TfjsHeap {
     if (block === undefined) throw new Error(`blocksparse-1xn: ${address} was not allocated here`);
     this.blocks.delete(address);
     this.module._free(block);
+  }
+
+  /**
+   * Allocates as tfjs does for its tensors, which it frees itself.
+   *
+   * @param spare bytes beyond them
+   * @throws Error if the heap is exhausted.
+   */
+  allocateTensor(bytes: number, spare = 0): number {
+    const address = this.module._malloc(bytes + spare) >>> 0;
+    if (address === 0)
+      throw new Error(`blocksparse-1xn: out of WebAssembly memory, ${bytes} more bytes were asked for`);
+    return address;
+  }
+
+  /** Frees a tensor of tfjs's. */
+  freeTensor(address: number): void {
+    this.module._free(address);
   }
 
   /** The whole heap as floats, index = address / 4. Do not keep: the next allocation may detach it. */

@@ -1,9 +1,9 @@
 export {chooseVariant, hasRelaxedSimd, hasSimd, type KernelVariant} from './features';
 export {TfjsHeap, type EmscriptenHeap} from './heap';
 export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
-export {floatBits, hasDepthwiseKernel, KernelRunner} from './kernelRunner';
+export {floatBits, KernelRunner} from './kernelRunner';
 export type {Conv2DCall, DepthwiseCall, TaskCall} from './kernelRunner';
-export {freeWeights, uploadWeights, uploadWinograd, type HeapWeights} from './packedWeights';
+export {type HeapWeights, unpackWeights} from './packedWeights';
 export {isShared, withSharedMemory} from './sharedMemory';
 export type {ConvGeometry, Epilogue} from './taskArena';
 export {PoolFailure, ThreadPool} from './threadPool';

@@ -36,25 +36,27 @@ export interface Conv2DCall {
   readonly cut: ConvCut;
 }
 
-/** How a depthwise convolution is cut. */
+/** How a depthwise convolution is cut; an item is an output row of a group of channels. */
 export interface DepthwiseCut {
-  /** Output rows that a thread takes at a time, counted through the batch. */
-  readonly unitRows: number;
-  /** Whether input rows are copied between borders of zeros. */
+  /** Whether the kernels for square filters of 3 and 5, stride 1 or 2 either way and no dilation serve. */
+  readonly tiled: boolean;
+  /** Whether input rows are copied between borders of zeros; needed where not `tiled` and where there are groups. */
   readonly copyRows: boolean;
+  /** Output channels of a group: all, or a multiple of 4. Up to 3 that are left over join the last one. */
+  readonly groupChannels: number;
+  readonly groups: number;
+  /** Items that a thread takes at a time. */
+  readonly unitRows: number;
 }
 
-/** One depthwise convolution on the heap; see `hasDepthwiseKernel` for the geometries that there are kernels for. */
+/** One depthwise convolution on the heap. */
 export interface DepthwiseCall {
   readonly input: number;
   readonly output: number;
-  /** Address of the weights as tfjs has them, [k, k, channels, 1]. */
-  readonly weights: number;
   /** Address of weights and bias as `packTaps` gathers them. */
   readonly taps: number;
-  /** Address of as many floats as there are channels, 0 for none. */
-  readonly bias: number;
   readonly geometry: ConvGeometry;
+  readonly outChannels: number;
   readonly epilogue: Epilogue;
   readonly cut: DepthwiseCut;
 }
@@ -66,8 +68,6 @@ const MAX_UNITS = 65535;
 const PLANES_BYTES = 4096;
 /** Kernels read the bias of whole block rows: room for one more of 32 channels. */
 const BIAS_PADDING_BYTES = 128;
-/** Zeros that stand for input rows outside the image, in pixels: see kernels/depthwiseConv2d.ts. */
-const ZERO_PIXELS = 11;
 
 /** A task of a job that is not a convolution: a record's own words, and how to cut it. */
 export interface TaskCall {
@@ -162,24 +162,29 @@ export class KernelRunner {
    * @throws Error if the heap is exhausted; the output is untouched then.
    * @throws PoolFailure if a worker died in it.
    */
-  depthwiseConv2d({input, output, weights, taps, bias, geometry, epilogue, cut}: DepthwiseCall): void {
+  depthwiseConv2d({input, output, taps, geometry: g, outChannels, epilogue, cut}: DepthwiseCall): void {
     const {arena} = this;
-    const {inChannels, kernelHeight: k, outWidth, strideWidth} = geometry;
-    const paddedRows = cut.copyRows ? k * ((outWidth - 1) * strideWidth + k) * inChannels : 0;
-    const zeros = this.zeros.of(4 * ZERO_PIXELS * inChannels);
-    arena.reserve(0, 4 * paddedRows, this.slots);
+    const {copyRows, groupChannels} = cut;
+    const columns = (g.outWidth - 1) * g.strideWidth + (g.kernelWidth - 1) * g.dilationWidth + 1;
+    const line = (copyRows ? columns : g.inWidth) * Math.max(4, outChannels);
+    const lines = copyRows ? (g.kernelHeight - 1) * g.dilationHeight + 1 : 0;
+    const zeros = this.zeros.of(4 * line);
+    arena.reserve(0, 4 * (g.kernelHeight + lines * line), this.slots);
     const {i32} = this.heap;
     const record = arena.record / 4;
-    i32[record + Task.direct] = cut.copyRows ? 0 : 1;
+    i32[record + Task.direct] = copyRows ? 0 : 1;
+    i32[record + Task.kernel] = cut.tiled ? 1 : 0;
     i32[record + Task.input] = input;
     i32[record + Task.output] = output;
-    i32[record + Task.values] = weights;
-    i32[record + Task.bias] = bias;
     i32[record + Task.taps] = taps;
     i32[record + Task.zeros] = zeros;
-    arena.setGeometry(geometry);
+    i32[record + Task.outChannels] = outChannels;
+    i32[record + Task.groupChannels] = groupChannels;
+    const rows = g.batch * g.outHeight;
+    i32[record + Task.pixels] = rows * g.outWidth;
+    arena.setGeometry(g);
     arena.setEpilogue(epilogue);
-    this.execute(Job.depthwiseConv2d, geometry.batch * geometry.outHeight, cut.unitRows);
+    this.execute(Job.depthwiseConv2d, rows * cut.groups, cut.unitRows);
   }
 
   /**
@@ -236,23 +241,6 @@ export function floatBits(value: number): number {
 
 const FLOAT = new Float32Array(1);
 const WORD = new Int32Array(FLOAT.buffer);
-
-/**
- * Whether there is a kernel for a depthwise convolution: 3x3 or 5x5, stride 1 or 2 either way, no dilation, one output
- * channel for each of at least 4 input channels.
- */
-export function hasDepthwiseKernel(g: ConvGeometry, channelMultiplier: number): boolean {
-  return (
-    channelMultiplier === 1 &&
-    g.inChannels >= 4 &&
-    (g.kernelHeight === 3 || g.kernelHeight === 5) &&
-    g.kernelWidth === g.kernelHeight &&
-    (g.strideHeight === 1 || g.strideHeight === 2) &&
-    g.strideWidth === g.strideHeight &&
-    g.dilationHeight === 1 &&
-    g.dilationWidth === 1
-  );
-}
 
 /** The 4x4 patches of the input that tiles of 2x2 output pixels are computed from, as a convolution. */
 function patchGeometry(g: ConvGeometry): ConvGeometry {

@@ -1,53 +1,47 @@
-import type {PackedFilter} from '../packed';
 import type {TfjsHeap} from './heap';
 import type {WeightLayout} from './microkernels';
 
-/** Weights in the heap, in the form that a microkernel walks. */
+/** Weights in the heap, in the form that a microkernel walks; addresses in bytes. */
 export interface HeapWeights extends WeightLayout {
-  /** They are the matrices of `winogradMatrices`, K is the number of input channels. */
-  readonly winograd: boolean;
+  /** They are those of `winogradMatrices`; K is the number of input channels then. */
+  readonly winograd?: boolean;
   readonly outChannels: number;
+  /** Where all of it begins: for every kept block, in block-row order, N values. */
   readonly values: number;
+  /** For every kept block its column, in 16 bits; 0 where dense. */
   readonly columns: number;
   readonly rowStart: number;
+  /** One bit a weight, [groups, k, CHANNEL_GROUP], 1 for -0, which counts as zero; 0 where there is none. */
+  readonly negativeZeros: number;
   /** Bytes that they hold. */
   readonly bytes: number;
 }
 
 /**
- * Copies packed weights of shape [1, 1, K, outChannels] into the heap.
+ * Writes packed weights out again, bit for bit.
  *
- * @param dense all blocks are present and N is 8: no index is stored and the dense microkernel runs.
- * @throws Error if the heap is exhausted; nothing is leaked then.
+ * @param to address of k * outChannels floats
+ * @param transposed whether they are to lie as [outChannels, k], not [k, outChannels]
  */
-export function uploadWeights(heap: TfjsHeap, packed: PackedFilter, dense: boolean): HeapWeights {
-  const {n, values, columns, rowStart, inChannels: k, outChannels} = packed;
-  const blocks = columns.length;
-  const rowStartBytes = dense ? 0 : rowStart.length * 4;
-  const columnBytes = dense ? 0 : Math.ceil(blocks / 2) * 4;
-  const bytes = values.length * 4 + rowStartBytes + columnBytes;
-  const address = heap.allocate(bytes);
-  // Views only now: the allocation may have moved the heap.
-  heap.f32.set(values, address / 4);
-  const rows = address + values.length * 4;
-  const indexes = rows + rowStartBytes;
+export function unpackWeights({i32, memory}: TfjsHeap, weights: HeapWeights, to: number, transposed: boolean): void {
+  const {dense, n, k, outChannels, negativeZeros} = weights;
+  const [kStep, channelStep] = transposed ? [1, k] : [outChannels, 1];
+  const [values, rowStart, target] = [weights.values / 4, weights.rowStart / 4, to / 4];
+  const columns = new Uint16Array(memory.buffer, weights.columns);
   if (!dense) {
-    heap.i32.set(rowStart, rows / 4);
-    new Uint16Array(heap.memory.buffer).set(columns, indexes / 2);
+    for (let o = 0; o < outChannels; o++) {
+      const signs = negativeZeros / 4 + (o >> 5) * k;
+      for (let c = 0; c < k; c++) {
+        i32[target + c * kStep + o * channelStep] = negativeZeros ? (i32[signs + c] >> (o & 31)) << 31 : 0;
+      }
+    }
   }
-  return {winograd: false, dense, n, k, outChannels, values: address, columns: indexes, rowStart: rows, bytes};
-}
-
-/**
- * Copies the matrices of `winogradMatrices` [16, ceil(outChannels / 8), K, 8] into the heap.
- *
- * @throws Error if the heap is exhausted; nothing is leaked then.
- */
-export function uploadWinograd(heap: TfjsHeap, matrices: PackedFilter, outChannels: number): HeapWeights {
-  return {...uploadWeights(heap, matrices, true), winograd: true, outChannels};
-}
-
-/** Frees what `uploadWeights` allocated. */
-export function freeWeights(heap: TfjsHeap, weights: HeapWeights): void {
-  heap.free(weights.values);
+  for (let first = 0, block = 0; first < outChannels; first += n) {
+    const end = dense ? block + k : i32[rowStart + first / n + 1];
+    const filters = Math.min(n, outChannels - first);
+    for (; block < end; block++) {
+      const at = target + (dense ? block % k : columns[block]) * kStep + first * channelStep;
+      for (let j = 0; j < filters; j++) i32[at + j * channelStep] = i32[values + block * n + j];
+    }
+  }
 }

@@ -100,6 +100,22 @@ describe.each(VARIANTS)('unary operations, %s', (variant) => {
     });
   });
 
+  it.each(['conv2d', 'depthwiseConv2d'] as const)("follows a fused %s on ours, with stock's result", async (name) => {
+    const x = floats([2, 9, 8, 8], 2);
+    const filter = floats([3, 3, 8, name === 'conv2d' ? 8 : 1], 1, 2);
+    const result = await compareBackends(() =>
+      tf.fused[name]({
+        x: tf.tensor4d(x, [2, 9, 8, 8]),
+        filter: tf.tensor4d(filter, [3, 3, 8, name === 'conv2d' ? 8 : 1]),
+        strides: 1,
+        pad: 'same',
+        activation: 'sigmoid',
+      }),
+    );
+    expect(result.taken).toBe(true);
+    expect(maxDifference(result.ours.values, result.stock.values)).toBeLessThan(1e-5);
+  });
+
   describe('prelu', () => {
     it.each([
       [[1], [1]],

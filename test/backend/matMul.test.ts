@@ -116,6 +116,18 @@ describe('matMul as tfjs users call it', () => {
     expect(() => tf.matMul(tf.ones([2, 3]), tf.ones([4, 2]))).toThrow(/inner shapes/);
   });
 
+  it('multiplies rows that are too long for an index of 16 bits', () => {
+    const k = 70000;
+    const b = tf.tensor2d(new Float32Array(4 * k).fill(0, 0, 4 * k - 4).fill(1, 4 * k - 4), [k, 4]);
+    const a = tf.reshape(tf.range(0, k), [1, k]);
+    for (const path of ['auto', {kind: 'packed', n: 4}] as const) {
+      configure({path});
+      expect([...tf.matMul(a, b).dataSync()]).toEqual(Array.from({length: 4}, () => k - 1));
+    }
+    configure({path: 'auto'});
+    tf.dispose([a, b]);
+  });
+
   it('leaves an activation on the right-hand side unpacked until it proves to be a weight', () => {
     const {backendInfo} = jest.requireActual<typeof import('../../src')>('../../src');
     const a = tf.ones([64, 64]);

@@ -2,8 +2,8 @@ import {spawnSync} from 'node:child_process';
 import {copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
-import {callBenchmarkModule, ROOT} from './benchmarkModule';
-import {writeSmallModel} from './smallModel';
+import {ROOT} from './benchmarkModule';
+import {writeSmallLayersModel, writeSmallModel} from './smallModel';
 
 let folder: string;
 let model: string;
@@ -41,8 +41,11 @@ describe('npm run bench answers a mistake with one line and exit 1:', () => {
     ['no threads', ['--threads', '0'], /a whole number from 1 to 64, or several like 1,2/],
     ['more threads than the backend takes', ['--threads', '1,65'], /from 1 to 64/],
     ['a list of threads with a hole', ['--threads', '1,,2'], /from 1 to 64/],
-    ['an unknown environment', ['--env', 'firefox'], /chromium or node/],
-    ['an unknown peer', ['--peers', 'tfjs-wasm,tflite'], /list of: tfjs-wasm/],
+    ['an unknown environment', ['--env', 'safari'], /chromium, firefox or node/],
+    ['an unknown peer', ['--peers', 'tfjs-wasm,tflite'], /list of: tfjs-wasm, litert, ort/],
+    ['a size of one number', ['--size', '128'], /height and width in pixels, like 128,128/],
+    ['a size of nothing', ['--size', '0,128'], /height and width in pixels/],
+    ['a peer that needs a page, in Node', ['--env', 'node', '--peers', 'litert'], /litert runs in a page only/],
     ['a model that does not exist', ['--model', 'no-such-model'], /no model no-such-model: give the path/],
     ['an npm model that does not exist', ['--model', 'human:nobody'], /no model human:nobody: give the path/],
   ])('%s', (_, args, message) => {
@@ -54,9 +57,17 @@ describe('npm run bench answers a mistake with one line and exit 1:', () => {
     expectOneLine(bench(['--model', path.join(folder, 'broken.json')]), /broken\.json is not JSON/);
   });
 
-  test('a layers model', () => {
+  test('a file of JSON that is no model', () => {
     writeFileSync(path.join(folder, 'layers.json'), JSON.stringify({format: 'layers-model', modelTopology: {}}));
-    expectOneLine(bench(['--model', path.join(folder, 'layers.json')]), /is a layers model: convert it/);
+    expectOneLine(bench(['--model', path.join(folder, 'layers.json')]), /is not a model of tfjs/);
+  });
+
+  test('a layers model that is to be pruned', () => {
+    const layers = writeSmallLayersModel(path.join(folder, 'layers'));
+    expectOneLine(
+      bench(['--model', layers]),
+      /is a layers model, which the load hook does not prune: add --sparsity 0/,
+    );
   });
 
   test('a model without its weights', () => {
@@ -66,9 +77,12 @@ describe('npm run bench answers a mistake with one line and exit 1:', () => {
     expectOneLine(bench(['--model', lonely]), /lacks its weight file weights\.bin/);
   });
 
-  test('a browser that is not there', () => {
-    const run = bench(['--model', model, '--env', 'chromium'], {env: {CHROME_PATH: path.join(folder, 'no-browser')}});
-    expectOneLine(run, /CHROME_PATH names .*no-browser, which does not exist/);
+  test.each([
+    ['chromium', 'CHROME_PATH'],
+    ['firefox', 'FIREFOX_PATH'],
+  ])('a browser that is not there: %s', (env, variable) => {
+    const run = bench(['--model', model, '--env', env], {env: {[variable]: path.join(folder, 'no-browser')}});
+    expectOneLine(run, new RegExp(`${variable} names .*no-browser, which does not exist`));
   });
 });
 
@@ -150,21 +164,24 @@ describe('npm run bench in Node, on a small model that only executeAsync can run
     expect(run.stdout).toMatch(/blocksparse-1xn .* untouched/);
     expect(run.stdout).toMatch(/tfjs-wasm \/ blocksparse-1xn: \d+\.\d\dx/);
   });
-});
 
-describe('the check of our outputs against stock', () => {
-  const problem = (relative: number) =>
-    callBenchmarkModule<string | null>('report.mjs', 'outputProblem', {
-      model: 'm',
-      difference: {output: 'probs', maxAbsDiff: relative * 2, range: 2, relative},
-    });
-
-  test('passes a difference within a thousandth of the range', () => {
-    expect(problem(1e-3)).toBeNull();
+  test('gives images another size where the model leaves it open, and only there', () => {
+    const args = ['--model', model, '--env', 'node', '--sparsity', '0', '--runs', '1', '--size', '13,12'];
+    const run = bench(args);
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain('bench: --size 13,12: the model takes images of 12,12 only');
   });
 
-  test('names the output that differs more, or endlessly', () => {
-    expect(problem(2e-3)).toContain('m: output probs differs');
-    expect(problem(Infinity)).toContain('m: output probs differs');
+  test('runs a layers model with the custom layers of upscalers', () => {
+    const layers = writeSmallLayersModel(path.join(folder, 'upscaler'));
+    const args = ['--model', layers, '--env', 'node', '--sparsity', '0', '--runs', '1', '--size', '20,16', '--json'];
+    const run = bench(args);
+    expect(run.stderr).toContain('run 1 of 1');
+    const report = JSON.parse(run.stdout.trimEnd().split('\n').at(-1)!);
+    expect(report.results).toHaveLength(2);
+    // Input and filter, four bytes a number.
+    expect(report.results[1].heapBytes).toBe(4 * (20 * 16 * 3 + 3 * 3 * 3 * 12 + 12));
+    expect(report.difference.relative).toBeLessThanOrEqual(1e-6);
+    expect(report.difference.range).toBeGreaterThan(0);
   });
 });

@@ -154,11 +154,12 @@ describe('the pieces of a layer', () => {
         let alone: number;
         if (layer.kind === 'depthwise') {
           const sizes = {outHeight: outSize, outWidth: outSize, kernelHeight: kernel, kernelWidth: kernel};
-          const geometry = {batch: 1, inChannels, strideWidth: layer.stride!, ...sizes};
+          const steps = {strideHeight: layer.stride!, strideWidth: layer.stride!, dilationHeight: 1, dilationWidth: 1};
+          const geometry = {batch: 1, outChannels: inChannels, multiplier: 1, ...sizes, ...steps};
           const cut = cutDepthwise(geometry, threads);
           pieces = depthwisePieces(geometry, cut);
           [alone] = depthwisePieces(geometry, cutDepthwise(geometry, 1));
-          expect(pieces).toHaveLength(Math.ceil(outSize / cut.unitRows));
+          expect(pieces).toHaveLength(Math.ceil((outSize * cut.groups) / cut.unitRows));
         } else {
           const filter = {kh: kernel, kw: kernel, inChannels, outChannels};
           const geometry = {filter, outputPixels: outSize ** 2};

@@ -47,20 +47,70 @@ describe('unitItems', () => {
 });
 
 describe('cutDepthwise', () => {
-  const layer = {batch: 1, inChannels: 64, kernelHeight: 3, kernelWidth: 3};
+  const kernel = {kernelHeight: 3, kernelWidth: 3, strideHeight: 1, dilationHeight: 1, dilationWidth: 1};
+  const layer = {batch: 1, outChannels: 64, multiplier: 1, ...kernel};
 
   test('copies the rows of narrow images without strides, whatever the threads', () => {
     for (const threads of [1, 2, 8]) {
-      const copies = (size: number, strideWidth: number) =>
-        cutDepthwise({...layer, outHeight: size, outWidth: size, strideWidth}, threads).copyRows;
+      const copies = (size: number, stride: number) =>
+        cutDepthwise({...layer, outHeight: size, outWidth: size, strideHeight: stride, strideWidth: stride}, threads)
+          .copyRows;
       expect(copies(16, 1)).toBe(true);
       expect(copies(17, 1)).toBe(false);
       expect(copies(16, 2)).toBe(false);
     }
   });
 
-  test('cuts rows of the whole batch', () => {
-    const {unitRows} = cutDepthwise({...layer, batch: 8, outHeight: 7, outWidth: 7, strideWidth: 1}, 1);
-    expect(unitRows).toBe(56);
+  test('takes all rows of the batch at once on one thread', () => {
+    const cut = cutDepthwise({...layer, batch: 8, outHeight: 7, outWidth: 7, strideWidth: 1}, 1);
+    expect(cut.unitRows).toBe(56 * cut.groups);
+  });
+
+  test('cuts narrow images by channels where there are enough, so that nothing is copied twice', () => {
+    const narrow = {...layer, outHeight: 14, outWidth: 14, strideWidth: 1};
+    const cut = cutDepthwise({...narrow, outChannels: 384}, 2);
+    expect(cut.unitRows).toBe(14);
+    expect(cut.groups % 2).toBe(0);
+    expect(cut.groupChannels * cut.groups).toBe(384);
+    expect(cutDepthwise({...narrow, batch: 8, outChannels: 24}, 4)).toMatchObject({groups: 1, unitRows: 28});
+  });
+
+  test.each([
+    ['a dilation', {dilationWidth: 2}],
+    ['an oblong filter', {kernelHeight: 1}],
+    ['another size', {kernelHeight: 7, kernelWidth: 7}],
+    ['unlike strides', {strideWidth: 2}],
+    ['a stride of 3', {strideWidth: 3, strideHeight: 3}],
+    ['a multiplier', {multiplier: 2}],
+    ['few channels', {outChannels: 3}],
+  ])('has the kernel for any filter run %s, over copied rows', (_, change) => {
+    const wide = {...layer, outHeight: 56, outWidth: 56, strideWidth: 1};
+    expect(cutDepthwise(wide, 1)).toMatchObject({tiled: true, copyRows: false});
+    expect(cutDepthwise({...wide, ...change}, 1)).toMatchObject({tiled: false, copyRows: true});
+  });
+
+  test('keeps copied rows small, and every channel in a group that has a vector', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({min: 1, max: 2000}),
+        fc.integer({min: 1, max: 40}),
+        fc.integer({min: 1, max: 40}),
+        fc.integer({min: 1, max: 9}),
+        fc.integer({min: 1, max: 20}),
+        fc.integer({min: 1, max: 16}),
+        (outChannels, outHeight, outWidth, size, dilation, threads) => {
+          const geometry = {kernelHeight: size, kernelWidth: size, dilationHeight: dilation, dilationWidth: dilation};
+          const cut = cutDepthwise({...layer, ...geometry, outChannels, outHeight, outWidth, strideWidth: 1}, threads);
+          const {groupChannels, groups, unitRows} = cut;
+          const rest = outChannels - (groups - 1) * groupChannels;
+          expect(groupChannels === outChannels || groupChannels % 16 === 0).toBe(true);
+          expect(rest >= Math.min(4, outChannels) && rest <= groupChannels + 3).toBe(true);
+          expect(unitRows >= 1 && unitRows <= outHeight * groups).toBe(true);
+          const reach = (size - 1) * dilation;
+          const bytes = (reach + 1) * (outWidth + reach) * 4;
+          if (cut.copyRows && groupChannels > 16) expect(groupChannels * bytes).toBeLessThanOrEqual(128 * 1024);
+        },
+      ),
+    );
   });
 });

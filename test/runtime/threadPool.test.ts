@@ -1,18 +1,17 @@
 import {Header} from '../../kernels/task';
-import {allBlocks, packFilter} from '../../src/packed';
 import {
   instantiateKernels,
   KernelRunner,
   PoolFailure,
   TfjsHeap,
   ThreadPool,
-  uploadWeights,
   type ConvGeometry,
   type CompiledKernels,
   type KernelModule,
   type WorkerFactory,
 } from '../../src/runtime';
 import {randomFloats, randomNumbers} from '../support/random';
+import {uploadWeights} from '../support/uploadWeights';
 import {kill, until, workersThat} from '../support/workers';
 
 /** A 3x3 convolution of 16 to 48 channels: im2col rows in each thread's working memory. */
@@ -94,10 +93,8 @@ class Bench {
     });
     this.runner = new KernelRunner(heap, kernels.exports, 'simd128', this.pool);
     this.alone = new KernelRunner(heap, kernels.exports, 'simd128', null);
-    const filter = {kh: 1, kw: 1, inChannels: K, outChannels: COUT};
     const random = randomNumbers(1);
-    const packed = packFilter(randomFloats(K * COUT, random), filter, 8, allBlocks(filter, 8));
-    this.weights = uploadWeights(heap, packed, true);
+    this.weights = uploadWeights(heap, randomFloats(K * COUT, random), COUT, 8, true);
     this.input = heap.allocate(SIZE * SIZE * CIN * 4);
     this.output = heap.allocate(OUTPUTS * 4);
     heap.f32.set(randomFloats(SIZE * SIZE * CIN, random), this.input / 4);

@@ -11,7 +11,7 @@ export interface ConvCase {
   readonly shape: ConvShape;
   readonly depthwise: boolean;
   readonly x: Float32Array;
-  /** `[kh, kw, cin, cout]`, or `[kh, kw, cin, 1]` where depthwise. */
+  /** `[kh, kw, cin, cout]`, or `[kh, kw, cin, cout / cin]` where depthwise. */
   readonly filter: Float32Array;
   readonly bias: Float32Array | null;
   readonly activation: (typeof ACTIVATIONS)[number];
@@ -47,7 +47,7 @@ export function runCase({shape, depthwise, x, filter, bias, activation, slopes}:
   const pad = shape.pad as 'same'; // depthwiseConv2d takes explicit padding too, its type does not say so
   return tf.tidy(() => {
     const input = tf.tensor4d(x, [batch, ...size, cin]);
-    const weights = tf.tensor4d(filter, [...k, cin, depthwise ? 1 : cout]);
+    const weights = tf.tensor4d(filter, [...k, cin, depthwise ? cout / cin : cout]);
     if (activation === 'linear' && !bias) {
       const op = depthwise ? tf.depthwiseConv2d : tf.conv2d;
       return op(input, weights, stride, pad, 'NHWC', dilation).dataSync() as Float32Array;

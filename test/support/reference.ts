@@ -24,7 +24,7 @@ export function activate(x: number, activation: string, slope: number): number {
 
 /**
  * A convolution by its definition, in float64: NHWC, filter [kh, kw, cin, cout]; or a depthwise one, filter
- * [kh, kw, cin, 1].
+ * [kh, kw, cin, cout / cin].
  */
 export function referenceConv2d(
   shape: ConvShape,
@@ -57,9 +57,10 @@ export function referenceConv2d(
               const column = ox * info.strideWidth - info.padInfo.left + kx * info.dilationWidth;
               if (column < 0 || column >= width) continue;
               const from = ((b * height + y) * width + column) * shape.cin;
-              const tap = (ky * shape.k[1] + kx) * shape.cin;
-              if (depthwise) sum += x[from + o] * filter[tap + o];
-              else for (let c = 0; c < shape.cin; c++) sum += x[from + c] * filter[(tap + c) * shape.cout + o];
+              const tap = ky * shape.k[1] + kx;
+              if (depthwise) sum += x[from + Math.floor((o * shape.cin) / shape.cout)] * filter[tap * shape.cout + o];
+              else
+                for (let c = 0; c < shape.cin; c++) sum += x[from + c] * filter[(tap * shape.cin + c) * shape.cout + o];
             }
           }
           out[i] = activate(sum, activation, slopes(o));

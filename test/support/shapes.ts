@@ -8,7 +8,7 @@ export interface ConvShape {
   readonly batch: number;
   readonly size: readonly [number, number];
   readonly cin: number;
-  /** A depthwise row's is cin. */
+  /** Of a depthwise row by default cin, otherwise a multiple of it. */
   readonly cout: number;
   readonly k: readonly [number, number];
   readonly stride: [number, number];
@@ -17,7 +17,7 @@ export interface ConvShape {
 }
 
 const table = JSON.parse(readFileSync(join(__dirname, '../../kernels/shapes.json'), 'utf8')) as Record<
-  'edge' | 'bench' | 'depthwiseEdge' | 'depthwiseBench',
+  'edge' | 'bench' | 'depthwiseEdge' | 'depthwiseThreads' | 'depthwiseBench',
   (Omit<ConvShape, 'stride' | 'dilation' | 'pad' | 'cout'> & Partial<ConvShape>)[]
 >;
 

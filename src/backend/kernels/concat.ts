@@ -8,6 +8,8 @@ import {ourKernel} from '../stockKernel';
  *     empty ones.
  */
 function concat(backend: BlockSparseBackend, inputs: TensorInfo[], attrs: ConcatAttrs): TensorInfo | null {
+  // Stock's kernel takes views of all inputs, which unpacking one of them could kill.
+  for (const {dataId} of inputs) backend.dataIdMap.get(dataId);
   if (inputs.length < 2 || inputs.length > MOST_INPUTS || !isCopied(inputs[0].dtype)) return null;
   const outShape = inputs[0].shape.slice();
   const [axis] = util.parseAxisParam(attrs.axis, outShape);

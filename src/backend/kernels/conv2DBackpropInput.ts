@@ -1,29 +1,51 @@
-import {Conv2DBackpropInput, type Conv2DBackpropInputAttrs, type TensorInfo} from '@tensorflow/tfjs-core';
+import {
+  backend_util,
+  Conv2DBackpropInput,
+  type Conv2DBackpropInputAttrs,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
+import {Job} from '../../../kernels/task';
 import {LINEAR} from '../activation';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {pointwiseGeometry} from '../convInfo';
 import {multiply} from '../multiply';
+import {makeOutput} from '../output';
+import {COPY_NS, runItems} from '../parallel';
 import {shufflePixels} from '../pixelShuffle';
 import {ourKernel} from '../stockKernel';
 
+/** What lies between the two steps has to be no larger than this; stock's kernel needs no such memory. */
+const MOST_BYTES = 2 ** 27;
+
 /**
- * A transposed convolution whose filter does not overlap itself: each pixel of dy becomes a block of kh x kw pixels, which
- * is a 1x1 convolution to kh * kw * inChannels channels and a pixel shuffle.
+ * A transposed convolution: each pixel of dy becomes a block of kh x kw pixels, which is a 1x1 convolution to
+ * kh * kw * inChannels channels. Where blocks do not overlap a pixel shuffle puts them side by side, elsewhere they are
+ * summed up.
  *
- * @returns null for any other: stock's kernel has to run.
+ * @returns null where stock's kernel has to run: other layouts and types, blocks that take too much memory.
  */
 function transposedConvolve(
   backend: BlockSparseBackend,
   {dy, filter}: {dy: TensorInfo; filter: TensorInfo},
-  {strides, pad, dataFormat, inputShape}: Conv2DBackpropInputAttrs,
+  {strides, pad, dataFormat, dimRoundingMode, inputShape}: Conv2DBackpropInputAttrs,
 ): TensorInfo | null {
   if (dataFormat !== 'NHWC' || dy.dtype !== 'float32' || filter.dtype !== 'float32') return null;
+  const info = backend_util.computeConv2DInfo(
+    inputShape,
+    filter.shape as [number, number, number, number],
+    strides,
+    1 /* dilations */,
+    pad,
+    dimRoundingMode,
+  );
   const [kh, kw, inChannels, outChannels] = filter.shape;
-  const [strideHeight, strideWidth] = typeof strides === 'number' ? [strides, strides] : strides;
-  if (strideHeight !== kh || strideWidth !== kw || (pad !== 'same' && pad !== 'valid')) return null;
   const [batch, height, width] = dy.shape;
-  if (inputShape[1] !== height * kh || inputShape[2] !== width * kw) return null;
+  const {inShape, inHeight, inWidth, strideHeight, strideWidth} = info;
   const channels = kh * kw * inChannels;
+  // tfjs does not check that dy is what the convolution would have made of its input.
+  if (!util.arraysEqual(info.outShape, dy.shape) || inChannels !== info.inChannels) return null;
+  if (4 * batch * height * width * channels > MOST_BYTES) return null;
   const blocks = multiply(backend, {
     x: dy,
     filter,
@@ -35,8 +57,22 @@ function transposedConvolve(
     stockIsSlow: true,
   });
   if (!blocks) return null;
+  const {top, left} = info.padInfo;
+  const sizes = [height, width, kh, inHeight, strideHeight, top];
+  const apart = strideHeight === kh && strideWidth === kw && inHeight === height * kh && inWidth === width * kw;
   try {
-    return shufflePixels(backend, blocks, kh, kw);
+    if (apart) return shufflePixels(backend, blocks, kh, kw);
+    return makeOutput(backend, inShape, (output) =>
+      runItems(backend, {
+        job: Job.sumTaps,
+        words: [
+          ...[backend.getMemoryOffset(blocks.dataId), output, ...sizes],
+          ...[kw, inWidth, strideWidth, left].map((pixels) => pixels * inChannels),
+        ],
+        items: batch * inHeight,
+        nanosecondsAnItem: COPY_NS * (inWidth * inChannels + (height * width * channels) / inHeight),
+      }),
+    );
   } finally {
     backend.disposeData(blocks.dataId);
   }
