@@ -1,7 +1,7 @@
 // npm run bench:kernels: GFLOP/s of every path for the shapes of kernels/shapes.json, beside stock's kernel and the
 // measured peak. In this Node process; engines take turns, in a new order each round.
 //
-//   --filter TEXT   only shapes whose name contains TEXT      --rounds N   rounds a shape (default 30)
+//   --filter TEXT   only shapes whose name contains TEXT      --rounds N   rounds a shape (default 30; one pixel: 20 N)
 //   --density N     share of blocks kept, percent (default 50)  --variant simd128|relaxed (default: the best there is)
 //   --threads LIST  threads of our paths, e.g. 1,2 (default 1); workers spin when a kernel begins
 //   --dispatch      instead of kernels: microseconds of a parallel region without work (default: 2 to 16 threads, as cores)
@@ -35,6 +35,8 @@ const {configure, backendInfo} = await import('../dist/index.mjs');
 const {winogradTiles} = await importTypeScript('src/plan/winogradTiles.ts');
 
 const OURS = 'blocksparse-1xn';
+/** So many times more rounds for shapes of one pixel. */
+const ONE_PIXEL_ROUNDS = 20;
 const CONV_PATHS = [
   'auto',
   {kind: 'dense'},
@@ -70,9 +72,11 @@ async function printKernels(peak) {
     console.log(`further rows, in brackets: the time on ${threadsInWords(threadCounts[0])} / theirs`);
   }
   const results = await measureTable('convolution', table.bench, 'FusedConv2D', CONV_PATHS, peak);
-  await measureTable('depthwise', table.depthwiseBench, 'FusedDepthwiseConv2D', ['auto'], peak);
+  const depthwise = await measureTable('depthwise', table.depthwiseBench, 'FusedDepthwiseConv2D', ['auto'], peak);
   console.log(`measured peak: ${roof.toFixed(1)} GFLOP/s a core`);
-  if (flags.json) console.log(JSON.stringify({variant, density, roof, threads: threadCounts, results}));
+  if (!flags.json) return;
+  const {node} = process.versions;
+  console.log(JSON.stringify({variant, node, density, roof, threads: threadCounts, results, depthwise}));
 }
 
 async function printDispatch() {
@@ -161,7 +165,9 @@ async function measure(shape, kernelName, paths, peak) {
     Object.assign(engine, {inputs: make(engine.n ?? 1, engine.share), ms: Infinity});
   }
   let outShape = [];
-  for (let round = -3; round < rounds; round++) {
+  // A shape of one pixel takes microseconds: its minimum needs more rounds to settle.
+  const enough = size[0] * size[1] === 1 ? ONE_PIXEL_ROUNDS * rounds : rounds;
+  for (let round = -3; round < enough; round++) {
     if (round >= 0) roof = Math.max(roof, peak());
     for (const engine of shuffled(Object.values(engines))) {
       // Stock's kernels, also where ours calls them, are bound to the heap of the backend that is active.

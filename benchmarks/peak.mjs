@@ -1,16 +1,36 @@
-// The roof of one core: multiply-adds from registers alone, nothing loaded or stored.
+// The roofs of one core: multiply-adds from registers alone, and what memory gives to loads, stores and both.
 import asc from 'assemblyscript/asc';
+import {startMeters} from './lib/meters.mjs';
 
 const ACCUMULATORS = 12; // enough to hide a latency of 4 cycles at 2 a cycle
-const each = (f) => Array.from({length: ACCUMULATORS}, (_, i) => f(i)).join(' ');
+const STREAMS = 8; // vectors of 128 bytes, two cache lines
+const each = (count, f) => Array.from({length: count}, (_, i) => f(i)).join(' ');
 
 // The operands come from memory: an engine may load a constant anew for every use.
 const source = (madd) => `
 export function peak(rounds: i32): void {
   const a = v128.load(64), b = v128.load(80);
-  ${each((i) => `let s${i} = v128.load(${96 + 16 * i});`)}
-  for (let i = 0; i < rounds; i++) { ${each((i) => `s${i} = ${madd(`s${i}`)};`)} }
-  ${each((i) => `v128.store(${96 + 16 * i}, s${i});`)}
+  ${each(ACCUMULATORS, (i) => `let s${i} = v128.load(${96 + 16 * i});`)}
+  for (let i = 0; i < rounds; i++) { ${each(ACCUMULATORS, (i) => `s${i} = ${madd(`s${i}`)};`)} }
+  ${each(ACCUMULATORS, (i) => `v128.store(${96 + 16 * i}, s${i});`)}
+}
+export function read(from: usize, bytes: usize): void {
+  ${each(STREAMS, (i) => `let s${i} = f32x4.splat(0);`)}
+  for (let p = from, end = from + bytes; p < end; p += ${16 * STREAMS}) {
+    ${each(STREAMS, (i) => `s${i} = f32x4.add(s${i}, v128.load(p, ${16 * i}));`)}
+  }
+  ${each(STREAMS, (i) => `v128.store(${96 + 16 * i}, s${i});`)}
+}
+export function write(to: usize, bytes: usize): void {
+  const value = v128.load(64);
+  for (let p = to, end = to + bytes; p < end; p += ${16 * STREAMS}) {
+    ${each(STREAMS, (i) => `v128.store(p, value, ${16 * i});`)}
+  }
+}
+export function copy(from: usize, to: usize, bytes: usize): void {
+  for (let p = from, q = to, end = from + bytes; p < end; p += ${16 * STREAMS}, q += ${16 * STREAMS}) {
+    ${each(STREAMS, (i) => `v128.store(q, v128.load(p, ${16 * i}), ${16 * i});`)}
+  }
 }`;
 
 const MADD = {
@@ -19,8 +39,13 @@ const MADD = {
   simd128: (s) => `f32x4.add(f32x4.mul(${s}, a), b)`,
 };
 
-/** GFLOP/s of multiply-adds that one core reaches with a kernel variant: a function that measures once more a call. */
-export async function peakMeter(variant) {
+/**
+ * The module that `startMeters` (lib/meters.mjs) runs.
+ *
+ * @param {'relaxed' | 'simd128'} variant of the multiply-adds
+ * @returns {Promise<Uint8Array>}
+ */
+export async function compileMeters(variant) {
   const features = variant === 'relaxed' ? 'simd,relaxed-simd' : 'simd';
   let binary;
   const {error, stderr} = await asc.main(
@@ -32,13 +57,11 @@ export async function peakMeter(variant) {
     },
   );
   if (error) throw new Error(stderr.toString());
-  const {instance} = await WebAssembly.instantiate(binary, {env: {abort() {}}});
-  new Float32Array(instance.exports.memory.buffer).fill(1e-3);
-  const rounds = 50_000;
-  const flops = rounds * ACCUMULATORS * 4 * 2;
-  return () => {
-    const start = performance.now();
-    instance.exports.peak(rounds);
-    return flops / (performance.now() - start) / 1e6;
-  };
+  return binary;
+}
+
+/** GFLOP/s of multiply-adds that one core reaches with a kernel variant: a function that measures once more a call. */
+export async function peakMeter(variant) {
+  const {peak} = await startMeters(await compileMeters(variant));
+  return () => peak(50_000);
 }

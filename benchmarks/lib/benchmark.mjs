@@ -133,7 +133,7 @@ function differenceOf(name, expected, actual) {
  *
  * @returns {Promise<string>} its kernel variant
  */
-async function startBackend(threads, {tf, blocksparse}) {
+export async function startBackend(threads, {tf, blocksparse}) {
   blocksparse.configure({threads});
   if (!(await tf.setBackend(OURS))) throw new Error(`tfjs cannot start the backend ${OURS}`);
   checkThreads(threads, blocksparse);

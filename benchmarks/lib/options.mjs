@@ -9,7 +9,7 @@ const BLOCK_SIZES = [1, 2, 4, 8, 16, 32];
 const ENVIRONMENTS = ['chromium', 'firefox', 'node'];
 
 /** Has its model in an npm package of this repository, so that the command works right after `npm ci`. */
-const DEFAULT_MODEL = 'human:faceres';
+export const DEFAULT_MODEL = 'human:faceres';
 
 const EXAMPLES = `
 Examples:
@@ -72,19 +72,19 @@ export function parseOptions(argv) {
   return {json: false, size: null, ...command.opts()};
 }
 
-function blockSize(text) {
+export function blockSize(text) {
   const n = Number(text);
   if (!BLOCK_SIZES.includes(n)) throw new InvalidArgumentError(`Give one of ${BLOCK_SIZES.join(', ')}.`);
   return n;
 }
 
-function share(text) {
+export function share(text) {
   const value = text.trim() === '' ? NaN : Number(text);
   if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('Give a number from 0 to below 1, like 0.5.');
   return value;
 }
 
-function positiveInteger(text) {
+export function positiveInteger(text) {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give an integer of at least 1.');
   return value;
@@ -108,7 +108,7 @@ function imageSize(text) {
   return sizes;
 }
 
-function oneOf(values) {
+export function oneOf(values) {
   return (text) => {
     if (!values.includes(text)) throw new InvalidArgumentError(`Give ${orList(values)}.`);
     return text;
