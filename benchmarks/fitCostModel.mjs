@@ -19,14 +19,15 @@ const runs = readFileSync(pathToFileURL(process.argv[2]), 'utf8')
 for (const variant of new Set(runs.map((run) => run.variant))) {
   const samples = {};
   for (const {density, results} of runs.filter((run) => run.variant === variant)) {
-    for (const {k, cout, pixels, direct, engines} of results) {
+    for (const {k, cout, pixels, winogradTiles, direct, engines} of results) {
       for (const [label, {ms}] of Object.entries(engines)) {
         if (label === 'auto' || label.includes(',')) continue; // one of the others; several threads
         const path = label.startsWith('1x') ? {kind: 'packed', n: Number(label.slice(2))} : {kind: label};
-        // As the kernels see it: a matrix, laid out by im2col unless the filter is 1x1.
-        const filter = {kh: direct ? 1 : 3, kw: 1, inChannels: direct ? k : k / 3, outChannels: cout};
+        // As the kernels see it: a matrix, laid out by im2col unless the filter is 1x1; Winograd's has nine taps.
+        const taps = direct ? 1 : label === 'winograd' ? 9 : 3;
+        const filter = {kh: taps, kw: 1, inChannels: k / taps, outChannels: cout};
         const entries = path.n ? density * k * Math.ceil(cout / path.n) : 0;
-        const work = pathWork({filter, outputPixels: pixels}, path, entries, variant);
+        const work = pathWork({filter, outputPixels: pixels, winogradTiles}, path, entries, variant);
         (samples[pathName(path, pixels)] ??= []).push({features: features(work), ms});
       }
     }

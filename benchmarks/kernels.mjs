@@ -10,6 +10,7 @@ import {readFileSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
 import {parseArgs} from 'node:util';
 import {setFlagsFromString} from 'node:v8';
+import {importTypeScript} from './lib/bundle.mjs';
 import {measureDispatch, wakeWorkers} from './lib/dispatch.mjs';
 import {peakMeter} from './peak.mjs';
 
@@ -31,11 +32,17 @@ if (flags.variant === 'relaxed' && old) setFlagsFromString('--experimental-wasm-
 const tf = await import('@tensorflow/tfjs-core');
 await import('@tensorflow/tfjs-backend-wasm');
 const {configure, backendInfo} = await import('../dist/index.mjs');
+const {winogradTiles} = await importTypeScript('src/plan/winogradTiles.ts');
 
 const OURS = 'blocksparse-1xn';
 /** So many times more rounds for shapes of one pixel. */
 const ONE_PIXEL_ROUNDS = 20;
-const CONV_PATHS = ['auto', {kind: 'dense'}, ...[1, 2, 4, 8, 16, 32].map((n) => ({kind: 'packed', n}))];
+const CONV_PATHS = [
+  'auto',
+  {kind: 'dense'},
+  {kind: 'winograd'},
+  ...[1, 2, 4, 8, 16, 32].map((n) => ({kind: 'packed', n})),
+];
 const label = (path) => (path === 'auto' ? path : path.kind === 'packed' ? `1x${path.n}` : path.kind);
 const table = JSON.parse(readFileSync(new URL('../kernels/shapes.json', import.meta.url)));
 const rounds = Number(flags.rounds);
@@ -58,7 +65,9 @@ async function printKernels(peak) {
   console.log(
     `variant ${variant}, ${flags.density}% of blocks kept, GFLOP/s of the work done (minimum of ${rounds} rounds)`,
   );
-  console.log("in brackets: stock's time / ours; auto and dense run on weights without zeros");
+  console.log(
+    "in brackets: stock's time / ours; auto, dense and winograd (3x3, stride 1) run on weights without zeros",
+  );
   if (threadCounts.length > 1) {
     console.log(`further rows, in brackets: the time on ${threadsInWords(threadCounts[0])} / theirs`);
   }
@@ -105,7 +114,9 @@ async function measureTable(title, rows, kernelName, paths, peak) {
       const first = threads === threadCounts[0];
       const cells = columns.map((name) => {
         if (name === 'stock') return (first ? result.engines.stock.gflops.toFixed(1) : '').padStart(14);
-        const {gflops, ratio, ms} = result.engines[engineName(name, threads)];
+        const engine = result.engines[engineName(name, threads)];
+        if (!engine) return ''.padStart(14);
+        const {gflops, ratio, ms} = engine;
         const gain = result.engines[engineName(name, threadCounts[0])].ms / ms;
         return `${gflops.toFixed(1)} (${first ? ratio.toFixed(2) : `${gain.toFixed(2)}x`})`.padStart(14);
       });
@@ -139,8 +150,11 @@ async function measure(shape, kernelName, paths, peak) {
     filter: tf.tensor4d(blocks([...k, cin, cout], n, share), [...k, cin, cout]),
     bias: tf.zeros([depthwise ? cin : cout]),
   });
+  const filterShape = {kh: k[0], kw: k[1], inChannels: cin, outChannels: cout};
+  const tilesOf = (outShape) => winogradTiles(filterShape, [...attrs.strides, ...attrs.dilations], outShape);
   const engines = {stock: {backend: 'wasm', share: 1, threads: 1}};
   for (const path of paths) {
+    if (path.kind === 'winograd' && !tilesOf([batch, ...size])) continue;
     for (const threads of threadCounts) {
       const share = path.kind === 'packed' ? density : 1;
       engines[engineName(label(path), threads)] = {backend: OURS, path, n: path.n, share, threads};
@@ -150,7 +164,7 @@ async function measure(shape, kernelName, paths, peak) {
     await tf.setBackend(engine.backend);
     Object.assign(engine, {inputs: make(engine.n ?? 1, engine.share), ms: Infinity});
   }
-  let pixels = 0;
+  let outShape = [];
   // A shape of one pixel takes microseconds: its minimum needs more rounds to settle.
   const enough = size[0] * size[1] === 1 ? ONE_PIXEL_ROUNDS * rounds : rounds;
   for (let round = -3; round < enough; round++) {
@@ -167,10 +181,11 @@ async function measure(shape, kernelName, paths, peak) {
       const out = kernel({inputs: engine.inputs, attrs, backend});
       const ms = performance.now() - start;
       backend.disposeData(out.dataId);
-      pixels = out.shape[0] * out.shape[1] * out.shape[2];
+      outShape = out.shape;
       if (round >= 0) engine.ms = Math.min(engine.ms, ms);
     }
   }
+  const pixels = outShape[0] * outShape[1] * outShape[2];
   const flops = 2 * pixels * k[0] * k[1] * cin * cout;
   for (const engine of Object.values(engines)) {
     engine.gflops = (flops * engine.share) / engine.ms / 1e6;
@@ -178,7 +193,8 @@ async function measure(shape, kernelName, paths, peak) {
     tf.dispose(engine.inputs);
     delete engine.inputs;
   }
-  return {name: shape.name, pixels, k: k[0] * k[1] * cin, cout, direct: k[0] * k[1] === 1, engines};
+  const direct = k[0] * k[1] === 1;
+  return {name: shape.name, pixels, winogradTiles: tilesOf(outShape), k: k[0] * k[1] * cin, cout, direct, engines};
 }
 
 /** Calls that are too small to fill a cache, on stock's kernel: binding it anew makes its next call slow. */

@@ -62,6 +62,9 @@ export enum Task {
   dilationWidth,
   padTop,
   padLeft,
+  /** Winograd: rows and columns of the output; the geometry is that of the input's patches (runtime/kernelRunner.ts). */
+  imageHeight,
+  imageWidth,
   /** Clamp of the epilogue; -Infinity and Infinity where there is none. */
   minBits,
   maxBits,
@@ -72,6 +75,9 @@ export enum Task {
   /** Number of words. */
   words,
 }
+
+/** Winograd: output channels whose products are transformed at a time, a multiple of 8. */
+export const WINOGRAD_CHANNELS = 64;
 
 /**
  * The microkernels by number. A name is a specification: type, gemm (dense) or spmm (sparse), 1xN block, p = pixels of a

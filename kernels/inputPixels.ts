@@ -75,7 +75,7 @@ export function layOutPixels(task: usize, first: i32, pixels: i32, runs: i32, po
 }
 
 /** `count` pointers, of pixels that lie one behind the other up to the last, which is repeated. */
-function pixelsInARow(pointers: usize, first: i32, pixelBytes: i32, count: i32, pixels: i32): void {
+export function pixelsInARow(pointers: usize, first: i32, pixelBytes: i32, count: i32, pixels: i32): void {
   const last = i32x4.splat(first + (pixels - 1) * pixelBytes), step = i32x4.splat(4 * pixelBytes);
   let four = i32x4.add(i32x4.splat(first), i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(pixelBytes)));
   for (let i = 0; i < count; i += 4, pointers += 16) {

@@ -11,6 +11,7 @@ import {depthToSpace, meanPixels, pad4d} from './spatial';
 import {sumTaps} from './sumTaps';
 import {Header, Job} from './task';
 import {topK} from './topK';
+import {winograd} from './winograd';
 
 /**
  * Computes one unit of a task.
@@ -51,5 +52,6 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.packBlocks) packBlocks(task, begin, end, scratch);
   else if (job == Job.softmax) softmax(task, begin, end);
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
+  else if (job == Job.winograd) winograd(task, begin, end, scratch);
   // Job.nothing falls through.
 }

@@ -24,6 +24,7 @@ export enum Job {
   packBlocks,
   softmax,
   sumTaps,
+  winograd,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }

@@ -5,7 +5,7 @@
  * @property {string} name
  * @property {'conv' | 'depthwise'} kind a MatMul is a 1x1 convolution on as many pixels as it has rows
  * @property {number} kernel height and width of the filter
- * @property {number} [stride] of a depthwise convolution, either way
+ * @property {number} stride either way
  * @property {number} inChannels
  * @property {number} outChannels
  * @property {number} outSize height and width of the output; one image
@@ -36,7 +36,7 @@ export function mobileNetV2() {
   ];
   let size = 112;
   let channels = 32;
-  const layers = [conv('first', 3, 3, channels, size)];
+  const layers = [conv('first', 3, 3, channels, size, 2)];
   for (const [expansion, outChannels, repeats, firstStride] of table) {
     for (let i = 0; i < repeats; i++) {
       const wide = channels * expansion;
@@ -66,14 +66,15 @@ export function resNet50() {
   ];
   let size = 56;
   let channels = 64;
-  const layers = [conv('first', 7, 3, channels, 112)];
+  const layers = [conv('first', 7, 3, channels, 112, 2)];
   for (const [narrow, repeats, firstStride] of table) {
     const outChannels = 4 * narrow;
     for (let i = 0; i < repeats; i++) {
       layers.push(conv('reduce', 1, channels, narrow, size));
-      size /= i === 0 ? firstStride : 1;
-      layers.push(conv('middle', 3, narrow, narrow, size), conv('restore', 1, narrow, outChannels, size));
-      if (i === 0) layers.push(conv('shortcut', 1, channels, outChannels, size));
+      const stride = i === 0 ? firstStride : 1;
+      size /= stride;
+      layers.push(conv('middle', 3, narrow, narrow, size, stride), conv('restore', 1, narrow, outChannels, size));
+      if (i === 0) layers.push(conv('shortcut', 1, channels, outChannels, size, stride));
       channels = outChannels;
     }
   }
@@ -104,12 +105,16 @@ export function residualDenseNetwork() {
   ];
 }
 
-function conv(role, kernel, inChannels, outChannels, outSize) {
-  const name = `${role} ${kernel}x${kernel} ${inChannels} -> ${outChannels}, ${outSize}x${outSize}`;
-  return {name, kind: 'conv', kernel, inChannels, outChannels, outSize};
+function conv(role, kernel, inChannels, outChannels, outSize, stride = 1) {
+  const name = `${role} ${kernel}x${kernel} ${inChannels} -> ${outChannels}, ${sizeInWords(outSize, stride)}`;
+  return {name, kind: 'conv', kernel, stride, inChannels, outChannels, outSize};
 }
 
 function depthwise(kernel, stride, channels, outSize) {
-  const name = `depthwise ${kernel}x${kernel} ${channels}, ${outSize}x${outSize}${stride > 1 ? `, stride ${stride}` : ''}`;
+  const name = `depthwise ${kernel}x${kernel} ${channels}, ${sizeInWords(outSize, stride)}`;
   return {name, kind: 'depthwise', kernel, stride, inChannels: channels, outChannels: channels, outSize};
+}
+
+function sizeInWords(outSize, stride) {
+  return `${outSize}x${outSize}${stride > 1 ? `, stride ${stride}` : ''}`;
 }

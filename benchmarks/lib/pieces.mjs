@@ -1,7 +1,8 @@
 // What the planner (src/plan) makes of a layer: the pieces that threads take.
 import {importTypeScript} from './bundle.mjs';
 
-const {choosePath, cutDepthwise, cutLayer, depthwisePieces} = await importTypeScript('src/plan/index.ts');
+const {choosePath, cutDepthwise, cutLayer, depthwisePieces, winogradTiles} =
+  await importTypeScript('src/plan/index.ts');
 const {COST_CONSTANTS, THREAD_COST} = await importTypeScript('src/plan/costConstants.ts');
 const {pathName} = await importTypeScript('src/plan/costModel.ts');
 
@@ -30,9 +31,10 @@ export function planLayers(layers, threads, variant) {
   );
 }
 
-function planConvolution({name, kernel, inChannels, outChannels, outSize}, threads, variant) {
+function planConvolution({name, kernel, stride, inChannels, outChannels, outSize}, threads, variant) {
   const filter = {kh: kernel, kw: kernel, inChannels, outChannels};
-  const geometry = {filter, outputPixels: outSize * outSize};
+  const tiles = winogradTiles(filter, [stride], [1, outSize, outSize]);
+  const geometry = {filter, outputPixels: outSize * outSize, winogradTiles: tiles};
   const k = kernel * kernel * inChannels;
   const counts = Object.fromEntries(BLOCK_SIZES.map((n) => [n, k * Math.ceil(outChannels / n)]));
   const statistics = {nonzeros: k * outChannels, size: k * outChannels, kept: counts, total: counts};

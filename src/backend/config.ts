@@ -11,7 +11,8 @@ export interface BlockSparseOptions {
   rewrite?: boolean;
   /**
    * Whether zero blocks of weights are skipped. Default true. A skipped zero never meets a NaN or an infinity of its
-   * input, where multiplying gives NaN; set false where that matters.
+   * input, where multiplying gives NaN; set false where that matters. False also leaves out Winograd's algorithm, which
+   * may turn an infinity of its input into NaN.
    */
   skipZeros?: boolean;
   /** Kernel build to run; read when the backend starts. Default 'auto': the fastest that the engine has. */
@@ -27,7 +28,10 @@ export interface BlockSparseOptions {
    * workers from blobs. Read when workers are started. Default null: workers of our own.
    */
   workerFactory?: WorkerFactory | null;
-  /** How every layer runs, for tests and measurements. Default 'auto': the cost model decides for each layer. */
+  /**
+   * How every layer runs, for tests and measurements. Default 'auto': the cost model decides for each layer. Those that
+   * Winograd's algorithm does not suit (it takes 3x3 filters at stride 1) run on the dense kernel in its place.
+   */
   path?: LayerPath | 'auto';
 }
 
@@ -92,7 +96,7 @@ const checks: Record<keyof BlockSparseOptions, {accepts: (value: unknown) => boo
   },
   path: {
     accepts: isPath,
-    expected: `'auto', {kind: 'stock'}, {kind: 'dense'} or {kind: 'packed', n: ${BLOCK_SIZES.join(' | ')}}`,
+    expected: `'auto', {kind: 'stock'}, {kind: 'dense'}, {kind: 'winograd'} or {kind: 'packed', n: ${BLOCK_SIZES.join(' | ')}}`,
   },
 };
 
@@ -100,5 +104,6 @@ function isPath(value: unknown): boolean {
   if (value === 'auto') return true;
   if (typeof value !== 'object' || value === null) return false;
   const {kind, n} = value as {kind?: unknown; n?: unknown};
-  return kind === 'stock' || kind === 'dense' || (kind === 'packed' && BLOCK_SIZES.some((size) => size === n));
+  if (kind === 'packed') return BLOCK_SIZES.some((size) => size === n);
+  return kind === 'stock' || kind === 'dense' || kind === 'winograd';
 }

@@ -1,5 +1,6 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {FilterShape} from '../packed';
+import {winogradTiles} from '../plan';
 import type {ConvGeometry} from '../runtime';
 import type {FusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
@@ -40,6 +41,11 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
     shape: filterShape,
     transposed: product.transposed ?? false,
     stockIsSlow: product.stockIsSlow ?? false,
+    winogradTiles: winogradTiles(
+      filterShape,
+      [geometry.strideHeight, geometry.strideWidth, geometry.dilationHeight, geometry.dilationWidth],
+      product.outShape,
+    ),
   };
   const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
   if (!layer) return null;

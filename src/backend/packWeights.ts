@@ -1,6 +1,6 @@
 // Packing on our kernels; src/packed says the same in TypeScript.
 import {CHANNEL_GROUP, COUNT_WORDS, Job} from '../../kernels/task';
-import {BLOCK_SIZES, type BlockSize} from '../packed';
+import {BLOCK_SIZES, winogradMatrices, type BlockSize} from '../packed';
 import type {LayerPath} from '../plan';
 import {type HeapWeights, type KernelRunner, PoolFailure, type TfjsHeap} from '../runtime';
 import {runItems} from './parallel';
@@ -60,7 +60,7 @@ export function packWeights(
   packer: Packer,
   matrix: WeightMatrix,
   {kept, groups}: BlockCounts,
-  path: Exclude<LayerPath, {kind: 'stock'}>,
+  path: Exclude<LayerPath, {kind: 'stock' | 'winograd'}>,
 ): HeapWeights {
   const {heap} = packer;
   const {k, outChannels} = matrix;
@@ -94,6 +94,22 @@ export function packWeights(
     });
   });
   return {dense, n, k, outChannels, ...partsAt(values), bytes};
+}
+
+/**
+ * Transforms 3x3 filters for Winograd's algorithm.
+ *
+ * @param matrix of k = 9 times the input channels, not transposed
+ * @throws Error if the heap is exhausted; nothing is held then.
+ */
+export function packWinograd({heap}: Packer, {address, k, outChannels}: WeightMatrix): HeapWeights {
+  const inChannels = k / 9;
+  const matrices = winogradMatrices(heap.f32.subarray(address / 4, address / 4 + k * outChannels), inChannels);
+  const bytes = 4 * matrices.length;
+  const values = heap.allocate(bytes);
+  heap.f32.set(matrices, values / 4);
+  const index = {columns: 0, rowStart: 0, negativeZeros: 0};
+  return {winograd: true, dense: true, n: 8, k: inChannels, outChannels, values, ...index, bytes};
 }
 
 /** Allocates what `fill` fills; if a worker died over it, once more, for it may still write to the first. */

@@ -3,7 +3,7 @@ import {choosePath, cutLayer, MOST_COLUMNS, type Cut, type LayerPath, type Varia
 import {type HeapWeights, unpackWeights} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
-import {type BlockCounts, countBlocks, packWeights, type WeightMatrix} from './packWeights';
+import {type BlockCounts, countBlocks, packWeights, packWinograd, type WeightMatrix} from './packWeights';
 
 /** A weight tensor as the cache sees it. */
 export interface WeightSource {
@@ -13,6 +13,8 @@ export interface WeightSource {
   readonly transposed: boolean;
   /** What stock would run in place of a path of ours is not the convolution that the cost model knows, but far slower. */
   readonly stockIsSlow: boolean;
+  /** Tiles of 2x2 output pixels over the whole batch; 0 where Winograd's algorithm cannot run. */
+  readonly winogradTiles: number;
 }
 
 /** What the cache knows of one weight tensor read as one matrix. */
@@ -26,6 +28,7 @@ interface CachedLayer {
   /** The last answer and what it was an answer to. */
   last?: {
     readonly outputPixels: number;
+    readonly winogradTiles: number;
     readonly wanted: LayerPath | 'auto';
     readonly skipZeros: boolean;
     readonly threads: number;
@@ -76,10 +79,11 @@ export class WeightCache {
   resolve(source: WeightSource, outputPixels: number, threads: number): ResolvedLayer | null {
     const layer = this.layer(source);
     const {path: wanted, skipZeros} = options();
-    const {stockIsSlow} = source;
+    const {stockIsSlow, winogradTiles} = source;
     const {last} = layer;
     if (
       last?.outputPixels === outputPixels &&
+      last.winogradTiles === winogradTiles &&
       last.threads === threads &&
       last.wanted === wanted &&
       last.skipZeros === skipZeros &&
@@ -88,17 +92,18 @@ export class WeightCache {
       return last.layer;
     }
     const {counts} = layer;
-    const geometry = {filter: source.shape, outputPixels};
+    const geometry = {filter: source.shape, outputPixels, winogradTiles};
     const tooLong = wanted !== 'auto' && wanted.kind === 'packed' && layer.k > MOST_COLUMNS;
-    const path =
+    let path =
       wanted === 'auto' || tooLong ? choosePath(geometry, counts, this.variant, skipZeros, !stockIsSlow).path : wanted;
+    if (path.kind === 'winograd' && !winogradTiles) path = {kind: 'dense'};
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
       const entries = path.kind === 'packed' ? counts.kept[path.n] : 0;
       const cut = cutLayer(geometry, path, entries, this.variant, threads);
       resolved = {weights: this.form(source, layer, path), cut};
     }
-    layer.last = {outputPixels, wanted, skipZeros, threads, stockIsSlow, layer: resolved};
+    layer.last = {outputPixels, winogradTiles, wanted, skipZeros, threads, stockIsSlow, layer: resolved};
     return resolved;
   }
 
@@ -136,13 +141,18 @@ export class WeightCache {
   }
 
   private form(source: WeightSource, layer: CachedLayer, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
-    const key = path.kind === 'dense' ? 'dense' : `1x${path.n}`;
+    const key = path.kind === 'packed' ? `1x${path.n}` : path.kind;
     const known = layer.forms.get(key);
     if (known) return known;
-    const form = packWeights(this.backend, this.matrix(source), layer.counts, path);
+    const packer = this.backend;
+    const winograd = path.kind === 'winograd';
+    const form = winograd
+      ? packWinograd(packer, this.matrix(source))
+      : packWeights(packer, this.matrix(source), layer.counts, path);
     layer.forms.set(key, form);
     this.heldBytes += form.bytes;
-    this.backend.dropData(source.dataId, (to) => unpackWeights(this.backend.heap, form, to, layer.transposed));
+    // What Winograd's matrices were made of cannot be had back bit for bit.
+    if (!winograd) packer.dropData(source.dataId, (to) => unpackWeights(packer.heap, form, to, layer.transposed));
     return form;
   }
 

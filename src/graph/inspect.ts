@@ -1,7 +1,8 @@
 /** What a model's weights look like and what the backend would make of them. */
 import type {io} from '@tensorflow/tfjs-core';
 import {blockStatistics, type BlockSize} from '../packed';
-import {choosePath, layerStatistics, type LayerPath, type PathCandidate, type Variant} from '../plan';
+import {choosePath, layerStatistics, winogradTiles, type LayerPath, type PathCandidate, type Variant} from '../plan';
+import {readSpatial} from './attributes';
 import {ModelGraph} from './modelGraph';
 import {listLayers, readFilter} from './pruneLayers';
 import {inferShapes, type Shape} from './shapes';
@@ -61,8 +62,12 @@ export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptio
     const statistics = blockStatistics(weights, filter);
     const batch = shapes.get(name)?.[0] ?? 1;
     const outputPixels = pixels === null ? DEFAULT_OUTPUT_PIXELS : pixels * batch;
+    const node = graph.node(name);
+    const steps = [...readSpatial(node, 'strides'), ...readSpatial(node, 'dilations')];
+    const side = Math.sqrt(DEFAULT_OUTPUT_PIXELS);
+    const outShape = pixels === null ? [1, side, side] : shapes.get(name)!.map((size) => size ?? 1);
     const {path, expectedMs, candidates} = choosePath(
-      {filter, outputPixels},
+      {filter, outputPixels, winogradTiles: winogradTiles(filter, steps, outShape)},
       layerStatistics(weights, filter),
       variant,
     );

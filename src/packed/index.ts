@@ -2,3 +2,4 @@ export {allBlocks, blockRows, nonzeroBlocks, packFilter, unpackFilter} from './p
 export {deserializeFilter, serializeFilter} from './serialize';
 export {blockStatistics, type BlockStatistics} from './statistics';
 export {BLOCK_SIZES, type BlockSize, type FilterShape, type PackedFilter} from './types';
+export {winogradMatrices} from './winograd';

@@ -1,6 +1,15 @@
 /** The paths that have prices of their own; N = 16 and 32 run on the kernels of 1x8. */
 export type PathName =
-  'stock' | 'stock, few pixels' | 'dense' | 'dense, few pixels' | '1x8' | '1x8, few pixels' | '1x4' | '1x2' | '1x1';
+  | 'stock'
+  | 'stock, few pixels'
+  | 'dense'
+  | 'dense, few pixels'
+  | 'winograd'
+  | '1x8'
+  | '1x8, few pixels'
+  | '1x4'
+  | '1x2'
+  | '1x1';
 
 /** Prices in nanoseconds, see `Work` in costModel.ts for what they are multiplied with. */
 export interface KernelCost {
@@ -24,12 +33,15 @@ export interface KernelCost {
  * Measured on one core of an Intel Xeon (AVX-512 and AMX; 48 KiB level 1, 2 MiB level 2; peak 67 GFLOP/s with fused
  * multiply-adds) with the shapes of kernels/shapes.json at 8, 25, 50 and 100% of blocks kept; relaxed in V8 of Node 26,
  * simd128 in Node 20. What counts for a choice is the ratio of two prices. Printed by benchmarks/fitCostModel.mjs, before
- * macro tiles went from 96 to 48 KiB and half-width rows got a kernel of their own.
+ * macro tiles went from 96 to 48 KiB and half-width rows got a kernel of their own. Those of `winograd` are estimates: the
+ * dense kernel's for its products, some 8 instructions a nanosecond for its transforms.
  */
 export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Record<PathName, KernelCost>>>> = {
   simd128: {
     // error: median 2%, 90th percentile 4%
     dense: {call: 1350, entry: 1.35, overflow: 0, row: 5.47, column: 0.137, copy: 0.135, weight: 0.0654},
+    // estimated
+    winograd: {call: 1600, entry: 1.35, overflow: 0, row: 140, column: 1, copy: 0, weight: 0.0654},
     // error: median 3%, 90th percentile 10%
     '1x1': {call: 1060, entry: 1.82, overflow: 0.554, row: 7.3, column: 7.67, copy: 0.114, weight: 0},
     // error: median 2%, 90th percentile 9%
@@ -50,6 +62,8 @@ export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Rec
   relaxed: {
     // error: median 2%, 90th percentile 7%
     dense: {call: 1000, entry: 1.46, overflow: 0, row: 7.15, column: 0.375, copy: 0.1, weight: 0.414},
+    // estimated
+    winograd: {call: 1200, entry: 1.46, overflow: 0, row: 210, column: 1.5, copy: 0, weight: 0.414},
     // error: median 4%, 90th percentile 11%
     '1x1': {call: 1020, entry: 1.13, overflow: 0.725, row: 7.19, column: 7.03, copy: 0.106, weight: 0.00294},
     // error: median 3%, 90th percentile 9%

@@ -9,11 +9,16 @@ export interface LayerGeometry {
   readonly filter: FilterShape;
   /** Output pixels over the whole batch: `batch * outHeight * outWidth`, or the rows of a MatMul's left-hand side. */
   readonly outputPixels: number;
+  /** Tiles of 2x2 output pixels over the whole batch (`winogradTiles`); 0, the default, where the layer has none. */
+  readonly winogradTiles?: number;
 }
 
-/** How a layer runs: tfjs's own kernel, our dense kernel, or the 1xN kernel on packed weights. */
+/** How a layer runs: tfjs's own kernel, our dense kernel, Winograd's algorithm, or the 1xN kernel on packed weights. */
 export type LayerPath =
-  {readonly kind: 'stock'} | {readonly kind: 'dense'} | {readonly kind: 'packed'; readonly n: BlockSize};
+  | {readonly kind: 'stock'}
+  | {readonly kind: 'dense'}
+  | {readonly kind: 'winograd'}
+  | {readonly kind: 'packed'; readonly n: BlockSize};
 
 /** A path and the time the model expects of it on the reference core. */
 export interface PathCandidate {
@@ -28,7 +33,7 @@ export interface PathChoice extends PathCandidate {
 
 /** A path's work in the units that `KernelCost` prices. */
 export interface Work {
-  /** Tiles of pixels. */
+  /** Tiles of pixels; Winograd: tiles of its tiles. */
   readonly tiles: number;
   /** What the last of them takes, as a share of the others: 1 or two pixels beyond whole tiles go one by one. */
   readonly lastTile: number;
@@ -36,7 +41,7 @@ export interface Work {
   readonly entries: number;
   /** Block rows; N = 16 and 32 count each pass of 8 channels. */
   readonly rows: number;
-  /** K = kh * kw * inChannels. */
+  /** K = kh * kw * inChannels; Winograd: 16 * inChannels. */
   readonly k: number;
   /** Values copied by im2col: pixels x K, 0 where the input serves as it lies. */
   readonly copied: number;
@@ -66,13 +71,14 @@ const LEVEL_1_BYTES = 32 * 1024;
 /**
  * The work of a path.
  *
- * @param entries kept entries 1 x N of the matrix [K, outChannels]; ignored where dense.
+ * @param entries kept entries 1 x N of the matrix [K, outChannels]; of packed paths alone.
  */
 export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number, variant: Variant): Work {
   const {kh, kw, inChannels, outChannels} = layer.filter;
-  const k = kh * kw * inChannels;
-  const pixels = layer.outputPixels;
-  const copied = kh * kw === 1 ? 0 : pixels * k;
+  const winograd = path.kind === 'winograd';
+  const k = (winograd ? 16 : kh * kw) * inChannels;
+  const pixels = kernelPixels(layer, path);
+  const copied = winograd || kh * kw === 1 ? 0 : pixels * k;
   if (path.kind === 'stock') {
     // Its tiles are whole vectors of output channels.
     return {
@@ -85,7 +91,8 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
       overflow: 0,
     };
   }
-  const n = path.kind === 'dense' ? 8 : path.n;
+  const packed = path.kind === 'packed';
+  const n = packed ? path.n : 8;
   const tile = kernelTile(path, pixels, k, variant);
   const rest = pixels % tile;
   const blockRows = Math.ceil(outChannels / n);
@@ -94,13 +101,18 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const rows = path.kind === 'dense' && pixels > FEW_PIXELS ? denseRows(outChannels) : passes;
   return {
     tiles: Math.ceil(pixels / tile),
-    lastTile: tile > 1 && rest > 0 && rest <= FEW_PIXELS ? rest * LAST_PIXEL : 1,
-    entries: path.kind === 'dense' ? k * rows : (entries * rows) / blockRows,
+    lastTile: !winograd && tile > 1 && rest > 0 && rest <= FEW_PIXELS ? rest * LAST_PIXEL : 1,
+    entries: packed ? (entries * rows) / blockRows : k * rows,
     rows,
     k,
     copied,
     overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (k * tile * 4)) : 0,
   };
+}
+
+/** What the microkernels of a path take for pixels: output pixels, or Winograd's tiles. */
+export function kernelPixels({outputPixels, winogradTiles = 0}: LayerGeometry, {kind}: LayerPath): number {
+  return kind === 'winograd' ? winogradTiles : outputPixels;
 }
 
 /** Output pixels that the microkernel of a path computes at a time. */
@@ -137,6 +149,7 @@ export function expectedMs(work: Work, cost: KernelCost): number {
 
 /** The row of constants that prices a path at a number of pixels. */
 export function pathName(path: LayerPath, outputPixels: number): PathName {
+  if (path.kind === 'winograd') return path.kind;
   const few = outputPixels <= FEW_PIXELS;
   if (path.kind === 'stock') return few ? 'stock, few pixels' : 'stock';
   if (path.kind === 'dense') return few ? 'dense, few pixels' : 'dense';
@@ -151,6 +164,12 @@ export function pathName(path: LayerPath, outputPixels: number): PathName {
  * threads.
  */
 const CLEAR_GAIN = {manyPixels: 0.97, fewPixels: 0.85, memoryBound: 1.05};
+
+/**
+ * Winograd's algorithm runs where it is expected to take at most this share of the dense kernel's time, on layers of at
+ * least so many channels, in and out, and tiles. Estimates: below, its transforms take much of what it saves.
+ */
+const WINOGRAD = {gain: 0.85, channels: 16, tiles: 12};
 
 /** From so many multiply-adds on a product of few pixels counts as bound by memory: its weights fill the second cache. */
 const MEMORY_BOUND_MADDS = 500_000;
@@ -168,7 +187,8 @@ function clearGain({filter, outputPixels}: LayerGeometry): number {
  * rounds otherwise, and results must not depend on the threads.
  *
  * @param kept of the statistics of the layer as a matrix: `layerStatistics`.
- * @param skipZeros false leaves out the paths that skip zero blocks.
+ * @param skipZeros false leaves out the paths that skip zero blocks, and Winograd's algorithm, which makes NaN of an
+ *     infinity.
  * @param withStock false leaves out stock's kernel.
  */
 export function choosePath(
@@ -178,8 +198,10 @@ export function choosePath(
   skipZeros = true,
   withStock = true,
 ): PathChoice {
-  const {kh, kw, inChannels} = layer.filter;
+  const {kh, kw, inChannels, outChannels} = layer.filter;
   const ours: LayerPath[] = [{kind: 'dense'}];
+  const large = Math.min(inChannels, outChannels) >= WINOGRAD.channels && (layer.winogradTiles ?? 0) >= WINOGRAD.tiles;
+  if (skipZeros && large) ours.push({kind: 'winograd'});
   if (skipZeros && kh * kw * inChannels <= MOST_COLUMNS)
     ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
   const candidates = [{kind: 'stock'} as const, ...ours].map((path: LayerPath) => {
@@ -189,7 +211,10 @@ export function choosePath(
   });
   const [stock, ...others] = candidates;
   if (!withStock) candidates.shift();
-  const best = others.reduce((a, b) => (b.expectedMs < a.expectedMs ? b : a));
+  const [dense] = others;
+  const best = others
+    .filter(({path, expectedMs}) => path.kind !== 'winograd' || expectedMs <= WINOGRAD.gain * dense.expectedMs)
+    .reduce((a, b) => (b.expectedMs < a.expectedMs ? b : a));
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
   const chosen = withStock && best.expectedMs >= clearGain(layer) * stock.expectedMs ? stock : best;
   return {...chosen, candidates};

@@ -1,6 +1,7 @@
 import {COST_CONSTANTS, THREAD_COST} from './costConstants';
 import {
   expectedMs,
+  kernelPixels,
   kernelTile,
   pathName,
   pathWork,
@@ -8,11 +9,11 @@ import {
   type LayerPath,
   type Variant,
 } from './costModel';
-import {macroTile} from './macroTile';
+import {macroTile, winogradMacroTile} from './macroTile';
 
 /** How a convolution is cut into pieces that threads take in turn. */
 export interface Cut {
-  /** Output pixels of a piece. */
+  /** Output pixels of a piece, or Winograd's tiles. */
   readonly macroTile: number;
   /** Output channels of a piece: all, or a multiple of 16 and of N. */
   readonly groupChannels: number;
@@ -42,7 +43,7 @@ const CLEAR_GAIN = 0.9;
  * How a layer is cut for a number of threads. Every value of the output is computed by the same instructions in the same
  * order however it is cut, so this decides about time alone.
  *
- * @param entries kept entries 1 x N of the matrix [K, outChannels]; ignored where dense
+ * @param entries kept entries 1 x N of the matrix [K, outChannels]; of packed paths alone
  */
 export function cutLayer(
   layer: LayerGeometry,
@@ -52,11 +53,14 @@ export function cutLayer(
   threads: number,
 ): Cut {
   const {kh, kw, inChannels, outChannels} = layer.filter;
-  const pixels = layer.outputPixels;
+  const pixels = kernelPixels(layer, path);
   const cost = COST_CONSTANTS[variant][pathName(path, pixels)];
   const work = pathWork(layer, path, entries, variant);
   const alone = expectedMs(work, cost);
-  const largest = macroTile(kh * kw * inChannels, outChannels);
+  const largest =
+    path.kind === 'winograd'
+      ? winogradMacroTile(inChannels, outChannels)
+      : macroTile(kh * kw * inChannels, outChannels);
   const whole = {
     macroTile: largest,
     groupChannels: outChannels,
@@ -80,8 +84,8 @@ export function cutLayer(
     layOut: work.k * cost.column + (work.copied / (work.tiles - 1 + work.lastTile)) * cost.copy,
     fixed: work.k * work.rows * cost.weight,
     call: cost.call,
-    weightBytes: work.entries * (path.kind === 'dense' ? 8 : path.n) * 4,
-    inputBytes: pixels * inChannels * 4, // at a stride of 1
+    weightBytes: work.entries * (path.kind === 'packed' ? path.n : 8) * 4,
+    inputBytes: layer.outputPixels * inChannels * 4, // at a stride of 1
   };
   let best: Cut = whole;
   let bestScore = alone * 1e6 * CLEAR_GAIN;

@@ -4,3 +4,4 @@ export {cutLayer, makespan, type Cut} from './cut';
 export {cutDepthwise, depthwisePieces, type DepthwiseCut, type DepthwiseLayer} from './cutDepthwise';
 export {asMatrix, layerStatistics} from './layerStatistics';
 export {unitItems} from './unitItems';
+export {winogradTiles} from './winogradTiles';

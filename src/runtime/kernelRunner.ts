@@ -1,4 +1,4 @@
-import {SPARE_POINTERS, Task} from '../../kernels/convTask';
+import {SPARE_POINTERS, Task, WINOGRAD_CHANNELS} from '../../kernels/convTask';
 import {Job} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
@@ -12,7 +12,7 @@ import {PoolFailure, type ThreadPool} from './threadPool';
 
 /** How a convolution is cut into pieces: what a thread computes at a time. */
 export interface ConvCut {
-  /** Output pixels of a piece, before rounding to the kernel's tile. */
+  /** Output pixels of a piece, or Winograd's tiles of 2x2 of them, before rounding to the kernel's tile. */
   readonly macroTile: number;
   /** Output channels of a piece: all, or a multiple of 16 and of N. */
   readonly groupChannels: number;
@@ -113,16 +113,17 @@ export class KernelRunner {
    */
   conv2d({input, output, weights: w, bias, geometry, epilogue, cut}: Conv2DCall): void {
     const {arena} = this;
-    const pixels = geometry.batch * geometry.outHeight * geometry.outWidth;
+    const rows = w.winograd ? patchGeometry(geometry) : geometry;
+    const pixels = rows.batch * rows.outHeight * rows.outWidth;
     const kernel = microkernel(w, pixels, this.variant);
     const tile = KERNEL_TILES[kernel];
     const macroTile = Math.ceil(Math.min(cut.macroTile, pixels) / tile) * tile;
     const panels = readsPanels(kernel);
-    const layout = inputLayout(geometry, macroTile, !w.dense && !panels);
+    const layout = inputLayout(rows, macroTile, !w.dense && !panels);
     const biasBytes = w.outChannels * 4 + BIAS_PADDING_BYTES;
     const patchesAt = wholeLines(4 * (macroTile + SPARE_POINTERS + 3));
     const panelsAt = patchesAt + wholeLines(layout.patchBytes);
-    const panelBytes = panels ? macroTile * w.k * 4 : 0;
+    const panelBytes = w.winograd ? winogradBytes(macroTile, w.k) : panels ? macroTile * w.k * 4 : 0;
     arena.reserve(biasBytes, panelsAt + panelBytes + PLANES_BYTES, this.slots);
 
     this.writeBias(bias, arena.shared, w.outChannels, biasBytes);
@@ -149,10 +150,12 @@ export class KernelRunner {
     i32[record + Task.direct] = isDirect(geometry) ? 1 : 0;
     i32[record + Task.patchesAt] = patchesAt;
     i32[record + Task.panelsAt] = panelsAt;
-    arena.setGeometry(geometry);
+    i32[record + Task.imageHeight] = geometry.outHeight;
+    i32[record + Task.imageWidth] = geometry.outWidth;
+    arena.setGeometry(rows);
     arena.setEpilogue(epilogue);
     const items = Math.ceil(pixels / macroTile) * Math.ceil(w.outChannels / cut.groupChannels);
-    this.execute(Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
+    this.execute(w.winograd ? Job.winograd : Job.conv2d, items, cut.parallel ? 1 : items, cut.workMs);
   }
 
   /**
@@ -238,6 +241,24 @@ export function floatBits(value: number): number {
 
 const FLOAT = new Float32Array(1);
 const WORD = new Int32Array(FLOAT.buffer);
+
+/** The 4x4 patches of the input that tiles of 2x2 output pixels are computed from, as a convolution. */
+function patchGeometry(g: ConvGeometry): ConvGeometry {
+  return {
+    ...g,
+    kernelHeight: 4,
+    kernelWidth: 4,
+    strideHeight: 2,
+    strideWidth: 2,
+    outHeight: Math.ceil(g.outHeight / 2),
+    outWidth: Math.ceil(g.outWidth / 2),
+  };
+}
+
+/** Working memory of kernels/winograd.ts: zeros, then 16 planes of inputs and of products, each with room to align. */
+function winogradBytes(macroTile: number, k: number): number {
+  return 64 + 16 * (4 * macroTile * (k + WINOGRAD_CHANNELS) + 2 * 128);
+}
 
 /** Whether the output pixels' input is one run of pixels. */
 function isDirect(g: ConvGeometry): boolean {

@@ -36,7 +36,7 @@ export function readsPanels(kernel: Kernel): boolean {
 }
 
 /**
- * The microkernel for a weight layout: the one place where that is decided.
+ * The microkernel for a weight layout and a number of pixels, or of Winograd's tiles: the one place where that is decided.
  *
  * Six pixels are 12 accumulators, 2 weight vectors and a splat: all 15 registers that V8 has on x64. Without fused
  * multiply-adds the product needs a sixteenth, and four pixels are faster (46 against 36 GFLOP/s).

@@ -3,6 +3,8 @@ import type {WeightLayout} from './microkernels';
 
 /** Weights in the heap, in the form that a microkernel walks; addresses in bytes. */
 export interface HeapWeights extends WeightLayout {
+  /** They are those of `winogradMatrices`; K is the number of input channels then. */
+  readonly winograd?: boolean;
   readonly outChannels: number;
   /** Where all of it begins: for every kept block, in block-row order, N values. */
   readonly values: number;

@@ -8,7 +8,7 @@ import {useVariant, VARIANTS} from '../support/backends';
 import {blockSparseFloats, randomFloats, randomNumbers} from '../support/random';
 import {uploadWeights} from '../support/uploadWeights';
 
-type PackedPath = Exclude<LayerPath, {kind: 'stock'}>;
+type PackedPath = Exclude<LayerPath, {kind: 'stock' | 'winograd'}>;
 
 const PATHS: readonly PackedPath[] = [{kind: 'dense'}, ...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const)];
 

@@ -14,11 +14,11 @@ describe('npm run bench:kernels', () => {
     const {lines, json} = benchKernels('--filter', '3x3 12 -> 12', '--threads', '1,2');
     expect(json.threads).toEqual([1, 2]);
     const [{engines}] = json.results;
-    const paths = ['auto', 'dense', '1x1', '1x2', '1x4', '1x8', '1x16', '1x32'];
+    const paths = ['auto', 'dense', 'winograd', '1x1', '1x2', '1x4', '1x8', '1x16', '1x32'];
     expect(Object.keys(engines)).toEqual(['stock', ...paths.flatMap((label) => [label, `${label}, 2 threads`])]);
     expect(engines['dense, 2 threads']).toMatchObject({threads: 2, share: 1});
     const row = lines.findIndex((line) => line.startsWith('3x3 12 -> 12'));
-    expect(lines[row + 1]).toMatch(/^ {2}2 threads( +\d+\.\d \(\d+\.\d\dx\)){8}$/);
+    expect(lines[row + 1]).toMatch(/^ {2}2 threads( +\d+\.\d \(\d+\.\d\dx\)){9}$/);
   });
 
   test('--dispatch times regions without work, on spinning and on sleeping workers', () => {

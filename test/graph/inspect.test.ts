@@ -46,6 +46,18 @@ describe('inspectModel', () => {
     }
   });
 
+  test("reports Winograd's algorithm where it can run: 3x3, at stride 1, with many pixels, known or not", () => {
+    const pathsOf = (size: number) => {
+      const g = new ConvGraphBuilder(5);
+      const x = g.input('x', [-1, size, size, 32]);
+      const layers = [g.conv('a', x, {k: 3, out: 32}), g.conv('b', x, {k: 3, out: 32, stride: 2}), g.conv('c', x)];
+      return inspectModel(g.artifacts(layers), {variant: 'simd128'}).layers.map(({path}) => path.kind);
+    };
+    expect(pathsOf(20)).toEqual(['winograd', 'dense', 'dense']);
+    expect(pathsOf(-1)).toEqual(['winograd', 'dense', 'dense']);
+    expect(pathsOf(4)[0]).toBe('dense');
+  });
+
   test('takes input shapes, batch included, and says where pixels are not known', () => {
     const unknown = inspectModel(model(-1)).layers[1];
     expect(unknown).toMatchObject({outputPixels: DEFAULT_OUTPUT_PIXELS, outputPixelsKnown: false});

@@ -1,16 +1,22 @@
 import fc from 'fast-check';
 import {BLOCK_SIZES} from '../../src/packed';
-import {choosePath, layerStatistics, type LayerGeometry} from '../../src/plan';
-import {macroTile} from '../../src/plan/macroTile';
+import {choosePath, layerStatistics, winogradTiles, type LayerGeometry} from '../../src/plan';
+import {macroTile, winogradMacroTile} from '../../src/plan/macroTile';
 import {blockSparseFloats, randomNumbers} from '../support/random';
 
 function layer(k: number, outChannels: number, outputPixels: number): LayerGeometry {
   return {filter: {kh: 1, kw: 1, inChannels: k, outChannels}, outputPixels};
 }
 
+/** A 3x3 convolution of stride 1 whose output is a square. */
+function square(inChannels: number, outChannels: number, side: number): LayerGeometry {
+  const filter = {kh: 3, kw: 3, inChannels, outChannels};
+  return {filter, outputPixels: side * side, winogradTiles: winogradTiles(filter, [1, 1, 1, 1], [1, side, side])};
+}
+
 function choose(geometry: LayerGeometry, n: number, density: number, variant: 'relaxed' | 'simd128' = 'relaxed') {
-  const {inChannels, outChannels} = geometry.filter;
-  const weights = blockSparseFloats(inChannels, outChannels, n, density, randomNumbers(1));
+  const {kh, kw, inChannels, outChannels} = geometry.filter;
+  const weights = blockSparseFloats(kh * kw * inChannels, outChannels, n, density, randomNumbers(1));
   return choosePath(geometry, layerStatistics(weights, geometry.filter), variant);
 }
 
@@ -104,6 +110,79 @@ describe('choosePath', () => {
       );
       expect(times).toEqual([...times].sort((a, b) => b - a));
     }
+  });
+});
+
+describe("choosePath, where Winograd's algorithm can run", () => {
+  it.each(['relaxed', 'simd128'] as const)('takes it for dense layers of many channels (%s)', (variant) => {
+    for (const [inChannels, outChannels, side] of [
+      [64, 64, 56],
+      [128, 128, 28],
+      [192, 256, 7],
+      [32, 64, 14],
+    ]) {
+      expect(choose(square(inChannels, outChannels, side), 1, 1, variant).path).toEqual({kind: 'winograd'});
+    }
+  });
+
+  it('leaves it out for few channels, in or out, and few pixels', () => {
+    for (const layer of [square(15, 64, 56), square(64, 15, 56), square(64, 64, 6)]) {
+      expect(choose(layer, 1, 1).candidates).not.toContainEqual(expect.objectContaining({path: {kind: 'winograd'}}));
+    }
+  });
+
+  it('prefers to skip the zeros of a layer that has many', () => {
+    expect(choose(square(64, 64, 28), 8, 0.2).path.kind).toBe('packed');
+  });
+
+  it('takes it only where it saves a clear share of what the dense kernel is expected to take', () => {
+    let [taken, left] = [0, 0];
+    for (const channels of [16, 20, 24, 64]) {
+      for (let side = 7; side < 40; side++) {
+        const {path, candidates} = choose(square(channels, channels, side), 1, 1);
+        const ms = (kind: string) => candidates.find((candidate) => candidate.path.kind === kind)!.expectedMs;
+        const clear = ms('winograd') <= 0.85 * ms('dense');
+        if (path.kind === 'winograd') taken++;
+        else left++;
+        expect(path.kind === 'winograd' && !clear).toBe(false);
+      }
+    }
+    expect(taken).toBeGreaterThan(100);
+    expect(left).toBeGreaterThan(0);
+  });
+
+  it('leaves it out where infinities must stay', () => {
+    const geometry = square(64, 64, 56);
+    const weights = blockSparseFloats(9 * 64, 64, 1, 1, randomNumbers(1));
+    const {path} = choosePath(geometry, layerStatistics(weights, geometry.filter), 'relaxed', false);
+    expect(path).toEqual({kind: 'dense'});
+  });
+});
+
+describe('winogradTiles', () => {
+  const filter = {kh: 3, kw: 3, inChannels: 4, outChannels: 1};
+
+  it('counts tiles of 2x2 pixels, those that the image cuts off too', () => {
+    expect(winogradTiles(filter, [1, 1, 1, 1], [2, 7, 8, 1])).toBe(2 * 4 * 4);
+    expect(winogradTiles(filter, [1, 1, 1, 1], [1, 1, 1, 1])).toBe(1);
+  });
+
+  it.each([
+    [{...filter, kh: 1}, [1, 1, 1, 1]],
+    [{...filter, kw: 5}, [1, 1, 1, 1]],
+    [{...filter, inChannels: 3}, [1, 1, 1, 1]],
+    [filter, [2, 1, 1, 1]],
+    [filter, [1, 2, 1, 1]],
+    [filter, [1, 1, 1, 2]],
+  ])('finds none for %j, strides and dilations %j', (unsuitable, steps) => {
+    expect(winogradTiles(unsuitable, steps, [1, 8, 8, 1])).toBe(0);
+  });
+});
+
+describe('winogradMacroTile', () => {
+  it('is enough for several tiles of the kernels, however wide a layer is', () => {
+    expect(winogradMacroTile(64, 64)).toBe(64);
+    expect(winogradMacroTile(4096, 4096)).toBe(24);
   });
 });
 

@@ -14,7 +14,15 @@ interface CutCase {
   readonly threads: number;
 }
 
-const ALL_PATHS: readonly OurPath[] = [{kind: 'dense'}, ...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const)];
+const ALL_PATHS: readonly OurPath[] = [
+  {kind: 'dense'},
+  {kind: 'winograd'},
+  ...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const),
+];
+
+/** What a path's kernels take for pixels. */
+const pixelsOf = ({outputPixels, winogradTiles}: LayerGeometry, {kind}: OurPath) =>
+  kind === 'winograd' ? winogradTiles! : outputPixels;
 
 const anyCase: fc.Arbitrary<CutCase> = fc
   .record({
@@ -28,9 +36,13 @@ const anyCase: fc.Arbitrary<CutCase> = fc
     threads: fc.integer({min: 1, max: 64}),
   })
   .map(({taps, inChannels, outChannels, outputPixels, path, density, variant, threads}) => {
-    const blocks = path.kind === 'dense' ? 0 : taps * taps * inChannels * Math.ceil(outChannels / path.n);
+    const blocks = path.kind !== 'packed' ? 0 : taps * taps * inChannels * Math.ceil(outChannels / path.n);
     return {
-      layer: {filter: {kh: taps, kw: taps, inChannels, outChannels}, outputPixels},
+      layer: {
+        filter: {kh: taps, kw: taps, inChannels, outChannels},
+        outputPixels,
+        winogradTiles: Math.ceil(outputPixels / 4),
+      },
       path,
       entries: Math.round(blocks * density),
       variant,
@@ -59,10 +71,12 @@ describe('cutLayer', () => {
       }
       // What KernelRunner.conv2d makes of it.
       const {kh, kw, inChannels} = layer.filter;
-      const layout = {dense: path.kind === 'dense', n: path.kind === 'dense' ? 8 : path.n, k: kh * kw * inChannels};
-      const tile = KERNEL_TILES[microkernel(layout, layer.outputPixels, variant)];
-      const runnersTile = Math.ceil(Math.min(macroTile, layer.outputPixels) / tile) * tile;
-      const items = Math.ceil(layer.outputPixels / runnersTile) * Math.ceil(outChannels / groupChannels);
+      const dense = path.kind !== 'packed';
+      const layout = {dense, n: dense ? 8 : path.n, k: kh * kw * inChannels};
+      const pixels = pixelsOf(layer, path);
+      const tile = KERNEL_TILES[microkernel(layout, pixels, variant)];
+      const runnersTile = Math.ceil(Math.min(macroTile, pixels) / tile) * tile;
+      const items = Math.ceil(pixels / runnersTile) * Math.ceil(outChannels / groupChannels);
       if (parallel) {
         expect(macroTile % tile).toBe(0);
         expect(pieces).toHaveLength(items);
@@ -126,7 +140,8 @@ describe('cutLayer', () => {
     const entries = path.kind === 'packed' ? (256 * 256) / path.n / 2 : 0;
     for (const variant of ['simd128', 'relaxed'] as const) {
       for (const threads of [2, 8]) {
-        const {parallel, pieces} = cutLayer({filter, outputPixels: 28 * 28}, path, entries, variant, threads);
+        const layer = {filter, outputPixels: 28 * 28, winogradTiles: 14 * 14};
+        const {parallel, pieces} = cutLayer(layer, path, entries, variant, threads);
         expect(parallel).toBe(true);
         expect(pieces.length).toBeGreaterThanOrEqual(threads);
       }
