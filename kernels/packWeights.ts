@@ -3,20 +3,21 @@ import {CHANNEL_GROUP, COUNT_WORDS, PackTask} from './task';
 
 const NEGATIVE_ZERO: i32 = 0x80000000;
 
-/** Counts the blocks that hold a nonzero, for every N: see `PackTask`. */
+/** Counts the blocks that hold a nonzero, for every N: see `PackTask`. In the order in which the weights lie. */
 export function countBlocks(task: usize, begin: i32, end: i32): void {
   const k = load<i32>(task, PackTask.k << 2), channels = load<i32>(task, PackTask.channels << 2);
   const kBytes = load<i32>(task, PackTask.kBytes << 2), channelBytes = load<i32>(task, PackTask.channelBytes << 2);
-  for (; begin < end; begin++) {
-    const first = begin * CHANNEL_GROUP, count = min(CHANNEL_GROUP, channels - first);
-    let from = <usize>(load<i32>(task, PackTask.weights << 2) + first * channelBytes);
-    let n1 = 0, n2 = 0, n4 = 0, n8 = 0, n16 = 0, n32 = 0;
-    // As an integer -0 is less than all others.
-    let least = i32x4.splat(0);
-    const whole = channelBytes == 4 && count == CHANNEL_GROUP;
-    for (let c = 0; c < k; c++, from += kBytes) {
+  const counts = <usize>load<i32>(task, PackTask.output << 2);
+  memory.fill(counts + begin * COUNT_WORDS * 4, 0, (end - begin) * COUNT_WORDS * 4);
+  // As an integer -0 is less than all others.
+  let least = i32x4.splat(0);
+  let row = <usize>load<i32>(task, PackTask.weights << 2);
+  for (let c = 0; c < k; c++, row += kBytes) {
+    for (let item = begin; item < end; item++) {
+      const first = item * CHANNEL_GROUP, count = min(CHANNEL_GROUP, channels - first);
+      const from = row + first * channelBytes;
       let bits = 0;
-      if (whole) {
+      if (channelBytes == 4 && count == CHANNEL_GROUP) {
         for (let i = 0; i < CHANNEL_GROUP; i += 8) {
           const x = v128.load(from + (i << 2)), y = v128.load(from + (i << 2), 16);
           least = i32x4.min_s(least, i32x4.min_s(x, y));
@@ -26,24 +27,27 @@ export function countBlocks(task: usize, begin: i32, end: i32): void {
         bits = channelBits(from, channelBytes, count, false);
         if (channelBits(from, channelBytes, count, true)) least = i32x4.splat(NEGATIVE_ZERO);
       }
-      n1 += popcnt(bits);
-      bits |= bits >>> 1; n2 += popcnt(bits & 0x55555555); // a block of 2N is a pair of blocks of N
-      bits |= bits >>> 2; n4 += popcnt(bits & 0x11111111);
-      bits |= bits >>> 4; n8 += popcnt(bits & 0x01010101);
-      bits |= bits >>> 8; n16 += popcnt(bits & 0x00010001);
-      n32 += (bits | bits >>> 16) & 1;
+      const to = counts + item * COUNT_WORDS * 4;
+      add(to, popcnt(bits));
+      bits |= bits >>> 1; add(to + 4, popcnt(bits & 0x55555555)); // a block of 2N is a pair of blocks of N
+      bits |= bits >>> 2; add(to + 8, popcnt(bits & 0x11111111));
+      bits |= bits >>> 4; add(to + 12, popcnt(bits & 0x01010101));
+      bits |= bits >>> 8; add(to + 16, popcnt(bits & 0x00010001));
+      add(to + 20, (bits | bits >>> 16) & 1);
     }
-    const negativeZeros = <i32>v128.any_true(i32x4.eq(least, i32x4.splat(NEGATIVE_ZERO)));
-    const to = <usize>(load<i32>(task, PackTask.output << 2) + begin * COUNT_WORDS * 4);
-    store<i32>(to, n1); store<i32>(to, n2, 4); store<i32>(to, n4, 8); store<i32>(to, n8, 12);
-    store<i32>(to, n16, 16); store<i32>(to, n32, 20); store<i32>(to, negativeZeros, 24);
   }
+  add(counts + begin * COUNT_WORDS * 4 + 24, <i32>v128.any_true(i32x4.eq(least, i32x4.splat(NEGATIVE_ZERO))));
+}
+
+@inline
+function add(to: usize, count: i32): void {
+  store<i32>(to, load<i32>(to) + count);
 }
 
 /**
  * Packs the blocks that hold a nonzero, or all of them: see `PackTask`.
  *
- * @param scratch the thread's working memory: k + 1 words
+ * @param scratch the thread's working memory: k + 2 words
  */
 export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): void {
   const k = load<i32>(task, PackTask.k << 2), channels = load<i32>(task, PackTask.channels << 2);
@@ -67,13 +71,16 @@ export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): v
       if (columns) store<i32>(rowStart + (first / n << 2), block);
       const filters = min(n, last - first);
       let from = weights + (first - group) * channelBytes;
-      if (columns && n == 1) {
-        // Of few blocks most are left out: a branch would be guessed wrong too often.
+      if (columns && (n == 1 || (n == 2 && filters == 2 && channelBytes == 4))) {
+        // Blocks that stay and blocks that go follow each other at random: a branch would be guessed wrong too often.
+        const aside = scratch + (k << 2);
         for (let c = 0; c < k; c++, from += kBytes) {
-          const kept = load<i32>(scratch + (c << 2)) >>> (first - group) & 1;
-          store<i16>(kept ? columns + (block << 1) : scratch + (k << 2), <i16>c);
-          store<i32>(kept ? values + (block << 2) : scratch + (k << 2), load<i32>(from));
-          block += kept;
+          const kept = (load<i32>(scratch + (c << 2)) >>> (first - group) & mask) != 0;
+          const to = kept ? values + (block * n << 2) : aside;
+          store<i16>(kept ? columns + (block << 1) : aside, <i16>c);
+          if (n == 1) store<i32>(to, load<i32>(from));
+          else store<i64>(to, load<i64>(from));
+          block += <i32>kept;
         }
         continue;
       }

@@ -212,7 +212,7 @@ export enum TopKTask {
 /** Output channels of an item of the jobs that pack: the largest N, so that no block lies in two items. */
 export const CHANNEL_GROUP = 32;
 
-/** Words that `Job.countBlocks` gives for an item: blocks to keep for N = 1, 2, 4, 8, 16, 32, and how many weights are -0. */
+/** Words that `Job.countBlocks` gives for an item: blocks to keep for N = 1, 2, 4, 8, 16, 32, and 1 if one of the weights is -0. */
 export const COUNT_WORDS = 7;
 
 /**

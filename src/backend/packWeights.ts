@@ -90,7 +90,7 @@ export function packWeights(
       words: [...wordsOf(matrix), address, n, columns, rowStart, negativeZeros],
       items,
       nanosecondsAnItem: PACK_NS * CHANNEL_GROUP * k,
-      scratchBytes: 4 * (k + 1),
+      scratchBytes: 4 * (k + 2),
     });
   });
   return {dense, n, k, outChannels, ...partsAt(values), bytes};
