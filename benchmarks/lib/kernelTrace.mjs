@@ -11,7 +11,7 @@ const ATTRS = ['strides', 'pad', 'dilations', 'filterSize', 'transposeA', 'trans
 
 /**
  * @typedef {import('./roofline.mjs').OpShape & {node: string, path: string, kept: number | null, workers: boolean}} TracedOp
- *     node: of the graph that ran it, '' where unknown. path: stock, dense, 1xN, view, or ours for kernels that have one
+ *     node: of the graph that ran it, '' where unknown. path: stock, dense, winograd, 1xN, view, or ours for kernels that have one
  *     path. kept: share of the blocks that it computes. workers: whether it handed out work to them
  */
 
@@ -49,7 +49,8 @@ export async function surveyOps({tf, backendName, executor}, infer) {
     }),
     replaceMethod(weightCache, 'resolve', (resolve) => (source, ...rest) => {
       const resolved = resolve.call(weightCache, source, ...rest);
-      if (current && resolved) current.layer = {...resolved.weights, ...weightCache.layer(source).statistics};
+      if (current && resolved)
+        current.layer = {...resolved.weights, kept: weightCache.layer(source).counts.kept, shape: source.shape};
       return resolved;
     }),
     replaceMethod(threads.pool, 'run', (run) => (...args) => {
@@ -91,10 +92,14 @@ function describe({kernel, stock, layer, workers}, {inputs, attrs}, out) {
     workers,
   };
   if (layer === null || stock) return described;
-  const {layout, n, bytes, kept, total, size} = layer;
-  if (layout === 'dense') return {...described, path: 'dense', kept: 1, weights: {entries: size, bytes}};
+  const {dense, winograd, n, bytes, kept, outChannels, shape} = layer;
+  const columns = shape.kh * shape.kw * shape.inChannels;
+  const size = columns * outChannels;
+  if (dense) {
+    return {...described, path: winograd ? 'winograd' : 'dense', kept: 1, weights: {entries: size, bytes}};
+  }
   // Of a ragged last row only the channels that there are.
-  const share = kept[n] / total[n];
+  const share = kept[n] / (columns * Math.ceil(outChannels / n));
   return {...described, path: `1x${n}`, kept: share, weights: {entries: Math.round(size * share), bytes}};
 }
 
