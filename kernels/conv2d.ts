@@ -88,9 +88,9 @@ function denseRows(task: usize, kernel: i32, pointers: usize, pixels: i32, from:
     const left = outChannels - c;
     if (kernel == Kernel.f32_gemm_1x4_p8) {
       f32_gemm_1x4_p8(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
-    } else if (kernel == Kernel.f32_gemm_1x8_p6) {
+    } else if (ASC_FEATURE_RELAXED_SIMD && kernel == Kernel.f32_gemm_1x8_p6) {
       f32_gemm_1x8_p6(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
-    } else if (kernel == Kernel.f32_gemm_1x8_p4) {
+    } else if (!ASC_FEATURE_RELAXED_SIMD && kernel == Kernel.f32_gemm_1x8_p4) {
       f32_gemm_1x8_p4(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
     } else {
       f32_gemm_1x8_p1(pointers, pixels, segments, bytes, gap, values, bias + at, out + at, outBytes, left, low, high);
@@ -119,9 +119,9 @@ function sparseRows(
       const w = values + begin * valueBytes + (<usize>part << 2);
       const outBytes = <usize>outChannels << 2;
       const left = outChannels - c;
-      if (kernel == Kernel.f32_spmm_1x8_p6) {
+      if (ASC_FEATURE_RELAXED_SIMD && kernel == Kernel.f32_spmm_1x8_p6) {
         f32_spmm_1x8_p6(pointers, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
-      } else if (kernel == Kernel.f32_spmm_1x8_p4) {
+      } else if (!ASC_FEATURE_RELAXED_SIMD && kernel == Kernel.f32_spmm_1x8_p4) {
         f32_spmm_1x8_p4(pointers, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);
       } else {
         f32_spmm_1x8_p1(pointers, pixels, o, oEnd, w, valueBytes, bias + at, out + at, outBytes, left, low, high);

@@ -108,7 +108,6 @@ function multiply(
   products: usize, productStep: usize,
 ): void {
   const k = load<i32>(task, Task.k << 2);
-  const kernel = load<i32>(task, Task.kernel << 2);
   const rowBytes = <usize>k << 2;
   const matrixBytes = <usize>(load<i32>(task, Task.outChannels << 2) + 7 & ~7) * rowBytes;
   let matrix = <usize>load<i32>(task, Task.values << 2) + <usize>c * rowBytes;
@@ -119,7 +118,7 @@ function multiply(
     for (let o = 0; o < channels; o += 8) {
       const bias = i == 5 ? shift + (<usize>o << 2) : zeros;
       // Weights are padded: there are always 8 channels to store.
-      if (kernel == Kernel.f32_gemm_1x8_p6) {
+      if (ASC_FEATURE_RELAXED_SIMD) {
         f32_gemm_1x8_p6(pointers, tiles, 1, rowBytes, 0, values, bias, out, OUT_BYTES, 8, -Infinity, Infinity);
       } else {
         f32_gemm_1x8_p4(pointers, tiles, 1, rowBytes, 0, values, bias, out, OUT_BYTES, 8, -Infinity, Infinity);

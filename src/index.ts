@@ -4,13 +4,14 @@
  */
 import {getBackend} from '@tensorflow/tfjs-core';
 import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
-import {cleanUpGraph, installLoadHook, setRewriter} from './graph';
+import {callKernelsDirectly, cleanUpGraph, installLoadHook, setRewriter} from './graph';
 
 registerBlockSparseBackend();
 installLoadHook();
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
+  loaded: callKernelsDirectly,
 });
 
 export {backendInfo, BlockSparseBackend, configure, type BackendInfo, type BlockSparseOptions} from './backend';

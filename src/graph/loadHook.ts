@@ -24,6 +24,8 @@ export interface Rewriter {
   applies(artifacts: io.ModelArtifacts, url: string | undefined): boolean;
   /** The artifacts to load instead; those given must not be changed. `weightData` is complete. */
   rewrite(artifacts: io.ModelArtifacts, url: string | undefined): io.ModelArtifacts | Promise<io.ModelArtifacts>;
+  /** Called with the model when it has loaded what it rewrote. */
+  loaded?(model: GraphModel): void;
 }
 
 /** What the hook needs of GraphModel beyond its public types. */
@@ -75,8 +77,8 @@ export function installLoadHook(): void {
     const applying = applyingTo(artifacts, url);
     if (applying.length === 0) return loadSync.call(this, artifacts);
     const rewritten = rewriteAll(applying, artifacts, url);
-    if (!util.isPromise(rewritten)) return finish(this, rewritten);
-    if (mayWait.has(this)) return rewritten.then((ready) => finish(this, ready));
+    if (!util.isPromise(rewritten)) return finish(this, rewritten, applying);
+    if (mayWait.has(this)) return rewritten.then((ready) => finish(this, ready, applying));
     // Nobody will look at this promise: its failure must not end the process.
     rewritten.catch(() => undefined);
     throw new Error(
@@ -89,12 +91,14 @@ export function installLoadHook(): void {
     const url = urlOf(this);
     const applying = applyingTo(artifacts, url);
     if (applying.length === 0) return loadStreaming.call(this, artifacts);
-    return finish(this, await rewriteAll(applying, await readWeightStream(artifacts), url));
+    return finish(this, await rewriteAll(applying, await readWeightStream(artifacts), url), applying);
   };
 
-  const finish = (model: GraphModelInternals, artifacts: io.ModelArtifacts): true => {
-    const result = loadSync.call(model, artifacts) as true;
-    feedRewritten(model as unknown as GraphModel);
+  const finish = (internals: GraphModelInternals, artifacts: io.ModelArtifacts, applied: readonly Rewriter[]): true => {
+    const result = loadSync.call(internals, artifacts) as true;
+    const model = internals as unknown as GraphModel;
+    feedRewritten(model);
+    for (const rewriter of applied) rewriter.loaded?.(model);
     return result;
   };
 }

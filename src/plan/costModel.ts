@@ -136,7 +136,7 @@ function denseRows(outChannels: number): number {
 /** Pixels of a tile where rows of pixels are read; six of them need fused multiply-adds (runtime/microkernels.ts). */
 function rowTile(pixels: number, variant: Variant): number {
   if (pixels <= FEW_PIXELS) return 1;
-  return variant === 'relaxed' && pixels > 4 ? 6 : 4;
+  return variant === 'relaxed' ? 6 : 4;
 }
 
 /** Milliseconds that work takes at given prices. */

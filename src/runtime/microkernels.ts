@@ -39,13 +39,14 @@ export function readsPanels(kernel: Kernel): boolean {
  * The microkernel for a weight layout and a number of pixels, or of Winograd's tiles: the one place where that is decided.
  *
  * Six pixels are 12 accumulators, 2 weight vectors and a splat: all 15 registers that V8 has on x64. Without fused
- * multiply-adds the product needs a sixteenth, and four pixels are faster (46 against 36 GFLOP/s).
+ * multiply-adds the product needs a sixteenth, and four pixels are faster (46 against 36 GFLOP/s). Each binary has the
+ * kernels of its own number alone.
  */
 export function microkernel({dense, n, k}: WeightLayout, pixels: number, variant: KernelVariant): Kernel {
   if (n === 4) return Kernel.f32_spmm_1x4_p8;
   if (n === 2) return Kernel.f32_spmm_1x2_p16;
   if (n === 1) return k > LONG_K ? Kernel.f32_spmm_1x1_p16 : Kernel.f32_spmm_1x1_p32;
   if (pixels <= 2) return dense ? Kernel.f32_gemm_1x8_p1 : Kernel.f32_spmm_1x8_p1;
-  if (variant === 'simd128' || pixels <= 4) return dense ? Kernel.f32_gemm_1x8_p4 : Kernel.f32_spmm_1x8_p4;
+  if (variant === 'simd128') return dense ? Kernel.f32_gemm_1x8_p4 : Kernel.f32_spmm_1x8_p4;
   return dense ? Kernel.f32_gemm_1x8_p6 : Kernel.f32_spmm_1x8_p6;
 }
