@@ -28,7 +28,7 @@ for (const variant of new Set(runs.map((run) => run.variant))) {
         const filter = {kh: taps, kw: 1, inChannels: k / taps, outChannels: cout};
         const entries = path.n ? density * k * Math.ceil(cout / path.n) : 0;
         const work = pathWork({filter, outputPixels: pixels, winogradTiles}, path, entries, variant);
-        (samples[pathName(path, pixels)] ??= []).push({features: features(work), ms});
+        (samples[pathName(path, pixels, work.k)] ??= []).push({features: features(work), ms});
       }
     }
   }
@@ -51,10 +51,9 @@ for (const variant of new Set(runs.map((run) => run.variant))) {
 }
 
 /** What each price is multiplied with, in ms per ns. */
-function features({tiles, entries, rows, k, copied, overflow}) {
-  return [1, tiles * entries, tiles * entries * overflow, tiles * rows, tiles * k, copied, k * rows].map(
-    (x) => x / 1e6,
-  );
+function features({tiles, lastTile, entries, rows, k, copied, overflow}) {
+  const all = tiles - 1 + lastTile;
+  return [1, all * entries, all * entries * overflow, all * rows, all * k, copied, k * rows].map((x) => x / 1e6);
 }
 
 /** Coordinate descent on |A x - b|^2, x >= 0. Columns are scaled: prices differ by orders of magnitude. */

@@ -33,7 +33,7 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
   const allPixels = load<i32>(task, Task.pixels << 2);
   const tiles = (allPixels + macroTile - 1) / macroTile;
   const channelsOutermost = load<i32>(task, Task.channelsOutermost << 2);
-  const sparse = kernel > Kernel.f32_gemm_1x4_p8, inPanels = kernel > Kernel.f32_spmm_1x8_p6;
+  const sparse = kernel > Kernel.f32_gemm_1x4_p8, inPanels = kernel > Kernel.f32_spmm_1x1_p1;
   const tile = load<i32>(task, Task.tile << 2);
   const outBytes = <usize>outChannels << 2;
   const patches = scratch + <usize>load<i32>(task, Task.patchesAt << 2);
@@ -55,7 +55,9 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     const last = scratch + (<usize>whole << 2), lastOut = out + <usize>whole * outBytes;
     if (inPanels) {
       panelRows(task, tile, whole, from, to, panels, out);
-      lastPixels(task, last, rest, from, to, lastOut);
+      singlePixels(task, last, rest, from, to, lastOut);
+    } else if (kernel > Kernel.f32_spmm_1x8_p6) {
+      singlePixels(task, scratch, pixels, from, to, out);
     } else if (sparse) {
       sparseRows(task, kernel, scratch, whole, from, to, out);
       sparseRows(task, Kernel.f32_spmm_1x8_p1, last, rest, from, to, lastOut);
@@ -193,8 +195,8 @@ function copyPixels(from: usize, fromBytes: usize, to: usize, toBytes: usize, pi
   }
 }
 
-/** The last pixels, which fill no tile. */
-function lastPixels(
+/** Pixels one by one where N is less than 8: fully connected layers, and the last pixels, which fill no tile. */
+function singlePixels(
   task: usize, pointers: usize, pixels: i32, from: i32, to: i32, out: usize,
 ): void {
   if (pixels == 0) return;

@@ -41,7 +41,7 @@ function planConvolution({name, kernel, stride, inChannels, outChannels, outSize
 
   const {path, expectedMs} = choosePath(geometry, statistics, variant);
   const plan = (count) => {
-    const {call} = COST_CONSTANTS[variant][pathName(path, geometry.outputPixels)];
+    const {call} = COST_CONSTANTS[variant][pathName(path, geometry.outputPixels, k)];
     // Stock's kernels run on the calling thread.
     if (path.kind === 'stock') return {call, fork: 0, pieces: [expectedMs * 1e6 - call]};
     const {pieces, parallel} = cutLayer(geometry, path, path.kind === 'packed' ? counts[path.n] : 0, variant, count);

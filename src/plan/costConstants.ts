@@ -1,15 +1,7 @@
+type Kernels = 'stock' | 'dense' | '1x8' | '1x4' | '1x2' | '1x1';
+
 /** The paths that have prices of their own; N = 16 and 32 run on the kernels of 1x8. */
-export type PathName =
-  | 'stock'
-  | 'stock, few pixels'
-  | 'dense'
-  | 'dense, few pixels'
-  | 'winograd'
-  | '1x8'
-  | '1x8, few pixels'
-  | '1x4'
-  | '1x2'
-  | '1x1';
+export type PathName = Kernels | `${Kernels}, few pixels` | '1x1, long K' | 'winograd';
 
 /** Prices in nanoseconds, see `Work` in costModel.ts for what they are multiplied with. */
 export interface KernelCost {
@@ -32,54 +24,68 @@ export interface KernelCost {
 /**
  * Measured on one core of an Intel Xeon (AVX-512 and AMX; 48 KiB level 1, 2 MiB level 2; peak 67 GFLOP/s with fused
  * multiply-adds) with the shapes of kernels/shapes.json at 8, 25, 50 and 100% of blocks kept; relaxed in V8 of Node 26,
- * simd128 in Node 20. What counts for a choice is the ratio of two prices. Printed by benchmarks/fitCostModel.mjs, before
- * macro tiles went from 96 to 48 KiB and half-width rows got a kernel of their own. Those of `winograd` are estimates: the
- * dense kernel's for its products, some 8 instructions a nanosecond for its transforms.
+ * simd128 in Node 20. What counts for a choice is the ratio of two prices. Printed by benchmarks/fitCostModel.mjs.
  */
 export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Record<PathName, KernelCost>>>> = {
   simd128: {
-    // error: median 2%, 90th percentile 4%
-    dense: {call: 1350, entry: 1.35, overflow: 0, row: 5.47, column: 0.137, copy: 0.135, weight: 0.0654},
-    // estimated
-    winograd: {call: 1600, entry: 1.35, overflow: 0, row: 140, column: 1, copy: 0, weight: 0.0654},
-    // error: median 3%, 90th percentile 10%
-    '1x1': {call: 1060, entry: 1.82, overflow: 0.554, row: 7.3, column: 7.67, copy: 0.114, weight: 0},
-    // error: median 2%, 90th percentile 9%
-    '1x2': {call: 1180, entry: 1.34, overflow: 0.307, row: 7.77, column: 3.59, copy: 0.1, weight: 0.00285},
+    // error: median 1%, 90th percentile 3%
+    dense: {call: 1010, entry: 1.35, overflow: 0, row: 5.3, column: 0.221, copy: 0, weight: 0.325},
+    // error: median 0%, 90th percentile 1%
+    winograd: {call: 6400, entry: 1.33, overflow: 0, row: 172, column: 0.346, copy: 0, weight: 1.58},
     // error: median 3%, 90th percentile 11%
-    '1x4': {call: 1170, entry: 1.38, overflow: 0.204, row: 9.36, column: 1.49, copy: 0.116, weight: 0.0201},
-    // error: median 4%, 90th percentile 18%
-    '1x8': {call: 1200, entry: 1.96, overflow: 0, row: 4.71, column: 0.172, copy: 0.112, weight: 0.187},
-    // error: median 4%, 90th percentile 12%
-    stock: {call: 3660, entry: 0.0494, overflow: 0, row: 0.142, column: 0.245, copy: 0, weight: 0},
-    // error: median 6%, 90th percentile 18%
-    'dense, few pixels': {call: 1120, entry: 0.936, overflow: 0, row: 22, column: 0, copy: 0, weight: 2.01e-14},
-    // error: median 7%, 90th percentile 24%
-    '1x8, few pixels': {call: 1060, entry: 1.19, overflow: 0, row: 12.5, column: 0.0545, copy: 0, weight: 0.00114},
-    // error: median 7%, 90th percentile 19%
-    'stock, few pixels': {call: 1200, entry: 0.116, overflow: 0, row: 0, column: 0, copy: 0, weight: 2.67e-14},
+    '1x1': {call: 902, entry: 1.87, overflow: 0.254, row: 8.22, column: 6.61, copy: 0, weight: 0},
+    // error: median 2%, 90th percentile 4%
+    '1x1, long K': {call: 0, entry: 0.839, overflow: 0.411, row: 25.8, column: 0.764, copy: 0, weight: 0},
+    // error: median 2%, 90th percentile 7%
+    '1x2': {call: 1120, entry: 1.33, overflow: 0.274, row: 6.25, column: 3.3, copy: 0, weight: 0.0176},
+    // error: median 2%, 90th percentile 9%
+    '1x4': {call: 1050, entry: 1.34, overflow: 0.0888, row: 8.18, column: 1.47, copy: 0, weight: 0.0717},
+    // error: median 4%, 90th percentile 19%
+    '1x8': {call: 645, entry: 1.42, overflow: 0, row: 5.78, column: 0.292, copy: 0.0888, weight: 0.294},
+    // error: median 6%, 90th percentile 57%
+    stock: {call: 2800, entry: 0.0519, overflow: 0, row: 0.137, column: 0.18, copy: 0, weight: 0},
+    // error: median 8%, 90th percentile 25%
+    'dense, few pixels': {call: 1240, entry: 0.756, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
+    // error: median 3%, 90th percentile 9%
+    '1x1, few pixels': {call: 1290, entry: 0.354, overflow: 0, row: 5.51, column: 0, copy: 0, weight: 0.00332},
+    // error: median 4%, 90th percentile 8%
+    '1x2, few pixels': {call: 1310, entry: 0.389, overflow: 0, row: 3.98, column: 0, copy: 0, weight: 0.00461},
+    // error: median 4%, 90th percentile 14%
+    '1x4, few pixels': {call: 1300, entry: 0.464, overflow: 0, row: 3.63, column: 0, copy: 0, weight: 0.00415},
+    // error: median 5%, 90th percentile 13%
+    '1x8, few pixels': {call: 1220, entry: 0.911, overflow: 0, row: 3.18, column: 0, copy: 0, weight: 0.0016},
+    // error: median 8%, 90th percentile 34%
+    'stock, few pixels': {call: 960, entry: 0.0782, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
   },
   relaxed: {
-    // error: median 2%, 90th percentile 7%
-    dense: {call: 1000, entry: 1.46, overflow: 0, row: 7.15, column: 0.375, copy: 0.1, weight: 0.414},
-    // estimated
-    winograd: {call: 1200, entry: 1.46, overflow: 0, row: 210, column: 1.5, copy: 0, weight: 0.414},
-    // error: median 4%, 90th percentile 11%
-    '1x1': {call: 1020, entry: 1.13, overflow: 0.725, row: 7.19, column: 7.03, copy: 0.106, weight: 0.00294},
-    // error: median 3%, 90th percentile 9%
-    '1x2': {call: 1240, entry: 1.13, overflow: 0.168, row: 6.72, column: 3.06, copy: 0.0936, weight: 0.00269},
-    // error: median 3%, 90th percentile 12%
-    '1x4': {call: 1370, entry: 1.13, overflow: 0.521, row: 7.76, column: 1.28, copy: 0.0941, weight: 0.000969},
-    // error: median 4%, 90th percentile 16%
-    '1x8': {call: 580, entry: 1.54, overflow: 0, row: 9.42, column: 0.422, copy: 0.0786, weight: 0.205},
-    // error: median 4%, 90th percentile 12%
-    stock: {call: 4070, entry: 0.0481, overflow: 0, row: 0.159, column: 0.226, copy: 0, weight: 0},
-    // error: median 9%, 90th percentile 17%
-    'dense, few pixels': {call: 1120, entry: 0.919, overflow: 0, row: 4.25, column: 0, copy: 0, weight: 7.7e-14},
-    // error: median 11%, 90th percentile 27%
-    '1x8, few pixels': {call: 1110, entry: 1.02, overflow: 0, row: 8.74, column: 0, copy: 0, weight: 0.00704},
-    // error: median 9%, 90th percentile 17%
-    'stock, few pixels': {call: 1140, entry: 0.118, overflow: 0, row: 3.26, column: 0, copy: 0, weight: 0},
+    // error: median 1%, 90th percentile 5%
+    dense: {call: 1190, entry: 1.46, overflow: 0, row: 7.72, column: 0.246, copy: 0, weight: 0},
+    // error: median 0%, 90th percentile 1%
+    winograd: {call: 1250, entry: 1.42, overflow: 0, row: 240, column: 0.516, copy: 0, weight: 1.48},
+    // error: median 3%, 90th percentile 8%
+    '1x1': {call: 1050, entry: 1.19, overflow: 0.187, row: 7.29, column: 6.19, copy: 0, weight: 0.0224},
+    // error: median 2%, 90th percentile 6%
+    '1x1, long K': {call: 0, entry: 0.661, overflow: 0.378, row: 13.6, column: 2.03, copy: 0, weight: 0.0119},
+    // error: median 4%, 90th percentile 9%
+    '1x2': {call: 834, entry: 1.03, overflow: 0.215, row: 6.64, column: 2.76, copy: 0, weight: 0.056},
+    // error: median 4%, 90th percentile 9%
+    '1x4': {call: 1210, entry: 1.11, overflow: 0.109, row: 5.9, column: 1.25, copy: 0, weight: 0.0315},
+    // error: median 3%, 90th percentile 17%
+    '1x8': {call: 978, entry: 1.53, overflow: 0, row: 8.92, column: 0.308, copy: 0.0908, weight: 0.0587},
+    // error: median 3%, 90th percentile 10%
+    stock: {call: 2990, entry: 0.0496, overflow: 0, row: 0.11, column: 0.139, copy: 0, weight: 0},
+    // error: median 10%, 90th percentile 44%
+    'dense, few pixels': {call: 1210, entry: 0.526, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
+    // error: median 6%, 90th percentile 10%
+    '1x1, few pixels': {call: 1280, entry: 0.344, overflow: 0, row: 4.75, column: 0, copy: 0, weight: 0.00441},
+    // error: median 5%, 90th percentile 8%
+    '1x2, few pixels': {call: 1290, entry: 0.346, overflow: 0, row: 3.88, column: 0, copy: 0, weight: 0.00578},
+    // error: median 5%, 90th percentile 12%
+    '1x4, few pixels': {call: 1240, entry: 0.466, overflow: 0, row: 1.51, column: 0, copy: 0, weight: 0.00561},
+    // error: median 8%, 90th percentile 22%
+    '1x8, few pixels': {call: 1190, entry: 0.713, overflow: 0, row: 0, column: 0, copy: 0, weight: 0.00596},
+    // error: median 9%, 90th percentile 36%
+    'stock, few pixels': {call: 925, entry: 0.0756, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
   },
 };
 

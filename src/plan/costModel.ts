@@ -43,7 +43,7 @@ export interface Work {
   readonly rows: number;
   /** K = kh * kw * inChannels; Winograd: 16 * inChannels. */
   readonly k: number;
-  /** Values copied by im2col: pixels x K, 0 where the input serves as it lies. */
+  /** Values copied by im2col, which kernels of packed rows of 8 need: pixels x K; 0 where the input serves as it lies. */
   readonly copied: number;
   /** How much of a panel lies beyond the level-1 cache, 0 to 1. */
   readonly overflow: number;
@@ -78,7 +78,6 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const winograd = path.kind === 'winograd';
   const k = (winograd ? 16 : kh * kw) * inChannels;
   const pixels = kernelPixels(layer, path);
-  const copied = winograd || kh * kw === 1 ? 0 : pixels * k;
   if (path.kind === 'stock') {
     // Its tiles are whole vectors of output channels.
     return {
@@ -87,7 +86,7 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
       entries: Math.ceil(outChannels / 4) * 4 * k,
       rows: outChannels,
       k,
-      copied,
+      copied: 0,
       overflow: 0,
     };
   }
@@ -105,7 +104,7 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
     entries: packed ? (entries * rows) / blockRows : k * rows,
     rows,
     k,
-    copied,
+    copied: packed && n >= 8 && kh > 1 ? pixels * k : 0,
     overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (k * tile * 4)) : 0,
   };
 }
@@ -123,6 +122,7 @@ export function kernelTile(
   variant: Variant,
 ): number {
   const n = path.kind === 'packed' ? path.n : 8;
+  if (n < 8 && pixels <= FEW_PIXELS) return 1;
   if (n === 1) return k > LONG_K ? 16 : 32;
   return n < 8 ? 32 / n : rowTile(pixels, variant);
 }
@@ -147,14 +147,12 @@ export function expectedMs(work: Work, cost: KernelCost): number {
   return (cost.call + tiles * perTile + work.copied * cost.copy + work.k * work.rows * cost.weight) / 1e6;
 }
 
-/** The row of constants that prices a path at a number of pixels. */
-export function pathName(path: LayerPath, outputPixels: number): PathName {
+/** The row of constants that prices a path at a number of pixels and of columns. */
+export function pathName(path: LayerPath, outputPixels: number, k: number): PathName {
   if (path.kind === 'winograd') return path.kind;
-  const few = outputPixels <= FEW_PIXELS;
-  if (path.kind === 'stock') return few ? 'stock, few pixels' : 'stock';
-  if (path.kind === 'dense') return few ? 'dense, few pixels' : 'dense';
-  if (path.n >= 8) return few ? '1x8, few pixels' : '1x8';
-  return `1x${path.n as 1 | 2 | 4}`;
+  const name = path.kind === 'packed' ? (`1x${Math.min(path.n, 8) as 1 | 2 | 4 | 8}` as const) : path.kind;
+  if (outputPixels <= FEW_PIXELS) return `${name}, few pixels`;
+  return name === '1x1' && k > LONG_K ? '1x1, long K' : name;
 }
 
 /**
@@ -169,7 +167,7 @@ const CLEAR_GAIN = {manyPixels: 0.97, fewPixels: 0.85, memoryBound: 1.05};
  * Winograd's algorithm runs where it is expected to take at most this share of the dense kernel's time, on layers of at
  * least so many channels, in and out, and tiles. Estimates: below, its transforms take much of what it saves.
  */
-const WINOGRAD = {gain: 0.85, channels: 16, tiles: 12};
+const WINOGRAD = {gain: 0.85, channels: 8, tiles: 12};
 
 /** From so many multiply-adds on a product of few pixels counts as bound by memory: its weights fill the second cache. */
 const MEMORY_BOUND_MADDS = 500_000;
@@ -180,6 +178,13 @@ function clearGain({filter, outputPixels}: LayerGeometry): number {
   const {kh, kw, inChannels, outChannels} = filter;
   const large = kh * kw * inChannels * outChannels * outputPixels >= MEMORY_BOUND_MADDS;
   return large ? CLEAR_GAIN.memoryBound : CLEAR_GAIN.fewPixels;
+}
+
+/** Of blocks of two sizes that are expected to take as long, to this factor, the larger are taken: their index is smaller. */
+const AS_GOOD = 1.02;
+
+function isLarger(a: LayerPath, b: LayerPath): boolean {
+  return a.kind === 'packed' && b.kind === 'packed' && a.n > b.n;
 }
 
 /**
@@ -202,19 +207,23 @@ export function choosePath(
   const ours: LayerPath[] = [{kind: 'dense'}];
   const large = Math.min(inChannels, outChannels) >= WINOGRAD.channels && (layer.winogradTiles ?? 0) >= WINOGRAD.tiles;
   if (skipZeros && large) ours.push({kind: 'winograd'});
-  if (skipZeros && kh * kw * inChannels <= MOST_COLUMNS)
-    ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
+  const k = kh * kw * inChannels;
+  if (skipZeros && k <= MOST_COLUMNS) ours.push(...BLOCK_SIZES.map((n) => ({kind: 'packed', n}) as const));
   const candidates = [{kind: 'stock'} as const, ...ours].map((path: LayerPath) => {
     const entries = path.kind === 'packed' ? kept[path.n] : 0;
     const work = pathWork(layer, path, entries, variant);
-    return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels)])};
+    return {path, expectedMs: expectedMs(work, COST_CONSTANTS[variant][pathName(path, layer.outputPixels, work.k)])};
   });
   const [stock, ...others] = candidates;
   if (!withStock) candidates.shift();
   const [dense] = others;
   const best = others
-    .filter(({path, expectedMs}) => path.kind !== 'winograd' || expectedMs <= WINOGRAD.gain * dense.expectedMs)
-    .reduce((a, b) => (b.expectedMs < a.expectedMs ? b : a));
+    .filter(({path, expectedMs}) => {
+      if (path.kind === 'winograd') return expectedMs <= WINOGRAD.gain * dense.expectedMs;
+      // Where nothing can be skipped the dense kernel does the same without an index.
+      return path.kind !== 'packed' || kept[path.n] < k * Math.ceil(outChannels / path.n);
+    })
+    .reduce((a, b) => (b.expectedMs < a.expectedMs * (isLarger(b.path, a.path) ? AS_GOOD : 1) ? b : a));
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
   const chosen = withStock && best.expectedMs >= clearGain(layer) * stock.expectedMs ? stock : best;
   return {...chosen, candidates};

@@ -54,8 +54,8 @@ export function cutLayer(
 ): Cut {
   const {kh, kw, inChannels, outChannels} = layer.filter;
   const pixels = kernelPixels(layer, path);
-  const cost = COST_CONSTANTS[variant][pathName(path, pixels)];
   const work = pathWork(layer, path, entries, variant);
+  const cost = COST_CONSTANTS[variant][pathName(path, pixels, work.k)];
   const alone = expectedMs(work, cost);
   const largest =
     path.kind === 'winograd'

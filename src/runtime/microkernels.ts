@@ -18,6 +18,9 @@ export const KERNEL_TILES: Readonly<Record<Kernel, number>> = {
   [Kernel.f32_spmm_1x8_p1]: 1,
   [Kernel.f32_spmm_1x8_p4]: 4,
   [Kernel.f32_spmm_1x8_p6]: 6,
+  [Kernel.f32_spmm_1x4_p1]: 1,
+  [Kernel.f32_spmm_1x2_p1]: 1,
+  [Kernel.f32_spmm_1x1_p1]: 1,
   [Kernel.f32_spmm_1x4_p8]: 8,
   [Kernel.f32_spmm_1x2_p16]: 16,
   [Kernel.f32_spmm_1x1_p16]: 16,
@@ -43,10 +46,12 @@ export function readsPanels(kernel: Kernel): boolean {
  * kernels of its own number alone.
  */
 export function microkernel({dense, n, k}: WeightLayout, pixels: number, variant: KernelVariant): Kernel {
-  if (n === 4) return Kernel.f32_spmm_1x4_p8;
-  if (n === 2) return Kernel.f32_spmm_1x2_p16;
+  const few = pixels <= 2;
+  if (n === 4) return few ? Kernel.f32_spmm_1x4_p1 : Kernel.f32_spmm_1x4_p8;
+  if (n === 2) return few ? Kernel.f32_spmm_1x2_p1 : Kernel.f32_spmm_1x2_p16;
+  if (n === 1 && few) return Kernel.f32_spmm_1x1_p1;
   if (n === 1) return k > LONG_K ? Kernel.f32_spmm_1x1_p16 : Kernel.f32_spmm_1x1_p32;
-  if (pixels <= 2) return dense ? Kernel.f32_gemm_1x8_p1 : Kernel.f32_spmm_1x8_p1;
+  if (few) return dense ? Kernel.f32_gemm_1x8_p1 : Kernel.f32_spmm_1x8_p1;
   if (variant === 'simd128') return dense ? Kernel.f32_gemm_1x8_p4 : Kernel.f32_spmm_1x8_p4;
   return dense ? Kernel.f32_gemm_1x8_p6 : Kernel.f32_spmm_1x8_p6;
 }
