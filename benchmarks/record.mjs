@@ -45,7 +45,8 @@ await runMain('bench:record', async () => {
 
   const {present, skipped} = sortOut(jobs);
   const others = record.skipped.filter(({model}) => !jobs.some((job) => job.model === model));
-  record = {...record, skipped: [...others, ...skipped]};
+  const remarks = [...new Set([...record.remarks, ...options.remark])];
+  record = {...record, remarks, skipped: [...others, ...skipped]};
   for (const {model, why} of skipped) say(`skipped ${model}: ${why}`);
   for (const [i, job] of present.entries()) {
     say(`[${i + 1} of ${present.length}] ${job.id}${isDone(record, job) ? ': measured before' : ''}`);
@@ -84,6 +85,7 @@ function parseOptions(argv) {
       'chromium',
     )
     .option('--out <file>', 'JSON to write or to go on with, in place of one of this date and machine')
+    .option('--remark <text...>', 'what a reader of the report has to know', [])
     .option('--list', 'print the names of the measurements', false);
   return readCommand(command, argv);
 }

@@ -82,7 +82,7 @@ function facts({machine, engines, commit, rows}) {
 }
 
 /** What stands out, in words. */
-function summary({rows, profiles, skipped, failures}) {
+function summary({rows, profiles, remarks, skipped, failures}) {
   const beside = rows.filter((row) => speedup(row, STOCK) !== undefined);
   const slower = beside.filter((row) => speedup(row, STOCK) < 1);
   const ops = profiles.flatMap((profile) => profile.ops.filter(isSlower));
@@ -93,6 +93,7 @@ function summary({rows, profiles, skipped, failures}) {
         : `Slower than stock: ${slower.map(({id}) => id).join('; ')}.`),
     profiles.length > 0 &&
       `${ops.length === 0 ? 'No' : ops.length} ${ops.length === 1 ? 'op' : 'ops'} of ${profiles.length} profiles ${ops.length === 1 ? 'is' : 'are'} slower than stock's kernel.`,
+    ...remarks,
     skipped.length > 0 && `Not there and left out: ${skipped.map(({model}) => modelTitle(model)).join(', ')}.`,
     failures.length > 0 && `Failed: ${failures.map(({id, message}) => `${id} (${message})`).join('; ')}.`,
   ].filter(Boolean);

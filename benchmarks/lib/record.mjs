@@ -11,7 +11,17 @@ const MACHINE = ['cpu', 'cores', 'memoryGB', 'platform'];
  * @param {{date: string, env: string, commit: string | null, machine: object}} about
  */
 export function newRecord(about) {
-  return {format: FORMAT, ...about, engines: {}, skipped: [], failures: [], rows: [], profiles: [], kernels: []};
+  return {
+    format: FORMAT,
+    ...about,
+    remarks: [],
+    engines: {},
+    skipped: [],
+    failures: [],
+    rows: [],
+    profiles: [],
+    kernels: [],
+  };
 }
 
 /** Whether a job's result is in a record. */
@@ -83,7 +93,7 @@ function findProblem(record) {
   for (const key of ['date', 'env']) if (typeof record[key] !== 'string') return `${key} is missing`;
   for (const key of ['cpu', 'platform'])
     if (typeof record.machine?.[key] !== 'string') return `machine.${key} is missing`;
-  for (const key of ['skipped', 'failures', 'rows', 'profiles', 'kernels']) {
+  for (const key of ['remarks', 'skipped', 'failures', 'rows', 'profiles', 'kernels']) {
     if (!Array.isArray(record[key])) return `${key} is no list`;
   }
   const entries = [...record.rows, ...record.profiles, ...record.kernels];

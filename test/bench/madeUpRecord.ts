@@ -20,7 +20,7 @@ export function madeUpRecord() {
     ...{format: 'blocksparse-1xn-results-1', date: '2025-01-31', env: 'chromium', commit: 'abc1234'},
     machine: {cpu: 'Made & Up(R) CPU', cores: 2, memoryGB: 8, platform: 'linux x64'},
     engines: {runtime: 'Chromium 1', tfjs: '4.22.0', variant: 'relaxed'},
-    ...{skipped: [{model: 'absent', why: 'no model'}], failures: []},
+    ...{remarks: ['Made up <for> a test.'], skipped: [{model: 'absent', why: 'no model'}], failures: []},
     rows: [row(4, 0, 16), row(4, 0.5, 12), row(4, 0.75, 8), row(1, 0.5, 15)],
     profiles: [
       {

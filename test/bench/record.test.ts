@@ -130,6 +130,10 @@ describe('the report', () => {
     expect(report.match(/class="peer"/g)).toHaveLength(2);
   });
 
+  test('says what was remarked, as text', () => {
+    expect(render(madeUpRecord())).toContain('Made up &lt;for&gt; a test.');
+  });
+
   test('is whole where nothing has been measured yet', () => {
     const report = render({...madeUpRecord(), rows: [], profiles: [], kernels: [], skipped: []});
     expect(report.match(/Not measured\./g)).toHaveLength(4);
