@@ -16,7 +16,7 @@ const variants = [
 ];
 
 /** Slices that the binaries are interleaved in: alike code must lie within 32 KiB for deflate to see it. */
-const SLICES = 16;
+const SLICES = 4;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const generated = join(here, '../src/runtime/generated');
