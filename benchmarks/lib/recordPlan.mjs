@@ -27,6 +27,14 @@ const HUMAN = ['centernet', 'movenet-lightning', 'faceres', 'facemesh', 'handlan
   'liveness',
 ]);
 
+/**
+ * Its workers spin on after a run, so that with several threads there are pauses after every run, out of which all engines
+ * wake slowly: it is measured apart there, beside ours alone.
+ */
+const SPINS = 'ort';
+/** Models that there is a file of for every peer. */
+const EVERY_PEER = [MAIN_MODEL, 'mobilenet_v1_1.0_224'];
+
 /** Models by name (see `findModel`), and the weights with which each is measured. */
 const MODELS = [
   {model: MAIN_MODEL, weights: EVERY},
@@ -77,13 +85,22 @@ export function planJobs({env, peers, runs}) {
     ],
     model,
   });
+  const bench = (name, target, threads, beside) =>
+    job('rows', 'bench.mjs', name, target, threads, ['--peers', beside.join(',')]);
+  const calm = peers.filter((peer) => peer !== SPINS);
   const rows = MODELS.flatMap(({model, weights}) =>
     THREADS.flatMap((threads) =>
-      weights.map((pruning) =>
-        job('rows', 'bench.mjs', 'bench', {model, ...pruning}, threads, ['--peers', peers.join(',')]),
-      ),
+      weights.map((pruning) => bench('bench', {model, ...pruning}, threads, threads > 1 ? calm : peers)),
     ),
   );
+  const apart = peers.includes(SPINS) ? EVERY_PEER : [];
+  for (const threads of THREADS.filter((count) => count > 1)) {
+    rows.push(
+      ...apart.flatMap((model) =>
+        USUAL.map((pruning) => bench(`bench beside ${SPINS}`, {model, ...pruning}, threads, [SPINS])),
+      ),
+    );
+  }
   const profiles = PROFILES_IN.includes(env)
     ? PROFILES.map((target) => job('profiles', 'profile.mjs', 'profile', target, 1, []))
     : [];
