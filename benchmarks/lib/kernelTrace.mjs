@@ -35,6 +35,7 @@ export async function surveyOps({tf, backendName, executor}, infer) {
     replaceKernels(tf, backendName, (kernel, run) => {
       const isStock = run === tf.getKernel(kernel, 'wasm')?.kernelFunc;
       return (args) => {
+        if (current) return run(args); // called by the op that is being described
         current = {kernel, stock: isStock, layer: null, workers: false};
         const out = run(args);
         ops.push(describe(current, args, out));
@@ -131,8 +132,11 @@ function sharesData(inputs, out) {
  */
 export function installStopwatch(tf, backendName) {
   let laps = null;
+  let running = false;
   const remove = replaceKernels(tf, backendName, (kernel, run) => (args) => {
-    if (laps === null) return run(args);
+    // A kernel that another one calls is a part of it.
+    if (laps === null || running) return run(args);
+    running = true;
     const count = laps.repeats[laps.ms.length] ?? 1;
     const start = performance.now();
     const out = run(args);
@@ -141,6 +145,7 @@ export function installStopwatch(tf, backendName) {
       for (const {dataId} of Array.isArray(again) ? again : [again]) args.backend.disposeData(dataId);
     }
     const span = performance.now() - start;
+    running = false;
     laps.spans += span;
     laps.ms.push(span / count);
     laps.kernels.push(kernel);
