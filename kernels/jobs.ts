@@ -6,7 +6,6 @@ import {countBlocks, packBlocks} from './packWeights';
 import {avgPool, maxPool} from './pool';
 import {resizeBilinear, resizeNearest} from './resize';
 import {concat, slice} from './slices';
-import {softmax} from './softmax';
 import {depthToSpace, meanPixels, pad4d} from './spatial';
 import {sumTaps} from './sumTaps';
 import {Header, Job} from './task';
@@ -50,7 +49,6 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.topK) topK(task, begin, end);
   else if (job == Job.countBlocks) countBlocks(task, begin, end);
   else if (job == Job.packBlocks) packBlocks(task, begin, end, scratch);
-  else if (job == Job.softmax) softmax(task, begin, end);
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
   else if (job == Job.winograd) winograd(task, begin, end, scratch);
   // Job.nothing falls through.

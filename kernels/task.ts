@@ -22,7 +22,6 @@ export enum Job {
   topK,
   countBlocks,
   packBlocks,
-  softmax,
   sumTaps,
   winograd,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
@@ -235,13 +234,6 @@ export enum PackTask {
   rowStart,
   /** One bit for every weight, [groups, k, channels of a group]: 1 for -0. 0 where there is none. */
   negativeZeros,
-}
-
-/** Job.softmax: [rows, rowFloats]. Items: rows. */
-export enum SoftmaxTask {
-  input = 4,
-  output,
-  rowFloats,
 }
 
 /**

@@ -11,7 +11,8 @@ const CHANNEL_NS = {[Job.resizeBilinear]: 0.6, [Job.resizeNearest]: 0.4};
 /**
  * Images [batch, height, width, channels] to another size on our kernels.
  *
- * @returns null for other types than float32 and for empty tensors: stock's kernel has to run.
+ * @returns null where stock's kernel has to run: for other types than float32, for empty tensors, and on one thread if
+ *     bilinear, whose bits are the same and where stock's takes 0.6 of our time.
  */
 export function resizeImages(
   backend: BlockSparseBackend,
@@ -21,6 +22,7 @@ export function resizeImages(
 ): TensorInfo | null {
   const [batch, inHeight, inWidth, channels] = images.shape;
   const [outHeight, outWidth] = size;
+  if (job === Job.resizeBilinear && backend.runner.threads === 1) return null;
   if (images.dtype !== 'float32' || batch * inHeight * inWidth * channels * outHeight * outWidth === 0) return null;
   return makeOutput(backend, [batch, outHeight, outWidth, channels], (output) =>
     runItems(backend, {

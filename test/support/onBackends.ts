@@ -14,7 +14,7 @@ export interface Outcome {
 export interface Comparison {
   readonly ours: Outcome;
   readonly stock: Outcome;
-  /** The jobs that our kernels were given, but for the packing of weights. */
+  /** The jobs that our kernels were given on several threads, but for the packing of weights. */
   readonly jobs: Job[];
 }
 
@@ -39,11 +39,12 @@ export async function onBackends(run: () => tf.Tensor | tf.Tensor[]): Promise<Co
   try {
     configure({threads: 1});
     const ours = outcome(run);
+    configure({threads: MOST_THREADS});
+    spy.mockClear();
+    const threaded = outcome(run);
     const jobs = spy.mock.calls
       .map(([{job}]) => job)
       .filter((job) => job !== Job.countBlocks && job !== Job.packBlocks);
-    configure({threads: MOST_THREADS});
-    const threaded = outcome(run);
     expect(sameBits(threaded.values, ours.values)).toBe(true);
     expect(ours.shapes).toEqual(stock.shapes);
     return {ours, stock, jobs};
