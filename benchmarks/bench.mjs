@@ -1,16 +1,17 @@
 // `npm run bench`: times a model on our backend beside its peers.
 import {existsSync} from 'node:fs';
 import path from 'node:path';
+import {runMain, startFolder} from './lib/commandLine.mjs';
 import {findModel, ROOT} from './lib/models.mjs';
 import {parseOptions} from './lib/options.mjs';
 import {choosePeers} from './lib/peers.mjs';
 import {formatTable, makeReport, outputProblem} from './lib/report.mjs';
 import {UserError} from './lib/userError.mjs';
 
-async function main() {
+await runMain('bench', async () => {
   const options = parseOptions(process.argv.slice(2));
   if (options === null) return;
-  const model = findModel(options.model, startFolder());
+  const model = findModel(options.model, startFolder('bench'));
   if (model.format === 'layers' && options.sparsity > 0) {
     throw new UserError(`${model.name} is a layers model, which the load hook does not prune: add --sparsity 0`);
   }
@@ -24,24 +25,10 @@ async function main() {
   process.stdout.write(`${options.json ? JSON.stringify(report) : formatTable(report)}\n`);
   const problem = outputProblem(report);
   if (problem !== null) throw new UserError(problem);
-}
+});
 
 /** Imports only what the environment needs: a run in Node does without a browser's driver. */
 async function runner(env) {
   if (env === 'node') return (await import('./lib/node.mjs')).runInNode;
   return (await import('./lib/browsers.mjs')).runInBrowser;
-}
-
-/** `npm run` changes to the package's folder; the user's relative paths start where npm was called. */
-function startFolder() {
-  const {npm_lifecycle_event: script, INIT_CWD: folder} = process.env;
-  return script === 'bench' && folder ? folder : process.cwd();
-}
-
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`bench: ${error.message}\n`);
-  process.exitCode = 1;
 }

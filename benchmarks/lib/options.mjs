@@ -1,6 +1,6 @@
-import {Command, CommanderError, InvalidArgumentError} from 'commander';
+import {Command, InvalidArgumentError} from 'commander';
+import {readCommand} from './commandLine.mjs';
 import {PEERS, STOCK} from './benchmark.mjs';
-import {UserError} from './userError.mjs';
 
 /** As many as the backend's own option takes. */
 const MOST_THREADS = 64;
@@ -58,18 +58,9 @@ export function parseOptions(argv) {
     .option('--peers <list>', `comma-separated: ${PEERS.join(', ')}`, listOf(PEERS), [STOCK])
     .option('--size <h,w>', 'height and width of images where the model leaves them open', imageSize)
     .option('--json', 'end with a JSON object on stdout instead of a table')
-    .addHelpText('after', EXAMPLES)
-    .showSuggestionAfterError(false)
-    .configureOutput({writeErr: () => {}})
-    .exitOverride();
-  try {
-    command.parse(argv, {from: 'user'});
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return null;
-    throw new UserError(`${error.message.replace(/^error: /, '')} (npm run bench -- --help lists the flags)`);
-  }
-  return {json: false, size: null, ...command.opts()};
+    .addHelpText('after', EXAMPLES);
+  const given = readCommand(command, argv);
+  return given && {json: false, size: null, ...given};
 }
 
 export function blockSize(text) {
