@@ -113,9 +113,15 @@ function whyAbsent(model) {
   }
 }
 
-/** The kernels of each variant that is on record. */
+/** The kernels of each variant that is on record, if by this major version of Node: another engine has other ratios. */
 function kernelGroups({kernels}, {runs}) {
-  return kernels.map(({variant, density, ...results}) => {
+  const major = (version) => String(version).split('.')[0];
+  const here = kernels.filter(({variant, node}) => {
+    const same = major(node) === major(process.versions.node);
+    if (!same) say(`${variant} kernels are left out: those on record ran in Node ${node}`);
+    return same;
+  });
+  return here.map(({variant, density, ...results}) => {
     const measure = async (...filter) => {
       const args = ['--variant', variant, '--density', String(100 * density), '--rounds', String(runs), '--json'];
       return kernelRatios(await runJson('kernels.mjs', [...args, ...filter]));
