@@ -52,10 +52,15 @@ export function recordText(record) {
   const lists = ['rows', 'profiles', 'kernels'];
   const head = JSON.stringify({...record, ...Object.fromEntries(lists.map((key) => [key, undefined]))}, null, 1);
   const bodies = lists.map((key) => {
-    const lines = record[key].map((entry) => `  ${JSON.stringify(entry)}`);
+    const lines = record[key].map((entry) => `  ${JSON.stringify(entry, fourDigits)}`);
     return ` ${JSON.stringify(key)}: [${lines.length ? `\n${lines.join(',\n')}\n ` : ''}]`;
   });
   return `${head.slice(0, -2)},\n${bodies.join(',\n')}\n}\n`;
+}
+
+/** No clock and no machine repeats itself to more digits than these. */
+function fourDigits(_key, value) {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }
 
 /**

@@ -24,14 +24,17 @@ function bench(model: string, ...args: string[]) {
 
 const installed = callBenchmarkModule<boolean>('peers.mjs', 'peersInstalled');
 if (!installed) console.info('tests of onnxruntime-web and LiteRT.js are skipped: npm ci in benchmarks/ installs them');
+// They are no dependency of the repository and npm test must not download: said above.
 const withPeers = installed ? test : test.skip;
 
 const shared = existsSync(path.resolve(ROOT, '../shared/models/peers'));
 if (!shared) console.info('../shared/models/peers is absent: tests of the models there are skipped');
+// Models of ../shared do not belong to this repository: said above.
 const withPeersAndModels = installed && shared ? test : test.skip;
 
 /** `tests`, or skipped ones where the browser is missing. */
 function inBrowser(env: 'chromium' | 'firefox', tests: jest.It): jest.It {
+  // Firefox is no requirement of the repository's tests; that Chromium is there on CI is tested in test/browser.
   return findInstalledBrowser(env) ? tests : test.skip;
 }
 
