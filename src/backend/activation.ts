@@ -12,6 +12,8 @@ const NO_CLAMP = {min: -Infinity, max: Infinity};
 
 /** No activation. */
 export const LINEAR: FusedActivation = {epilogue: NO_CLAMP};
+const RELU: FusedActivation = {epilogue: {min: 0, max: Infinity}};
+const RELU6: FusedActivation = {epilogue: {min: 0, max: 6}};
 
 /**
  * @param slopes `preluActivationWeights`: 1 or outChannels values.
@@ -28,9 +30,9 @@ export function fusedActivation(
     case 'linear':
       return LINEAR;
     case 'relu':
-      return {epilogue: {min: 0, max: Infinity}};
+      return RELU;
     case 'relu6':
-      return {epilogue: {min: 0, max: 6}};
+      return RELU6;
     case 'leakyrelu':
       return {epilogue: {...NO_CLAMP, slope: leakyreluAlpha ?? 0}};
     case 'elu':

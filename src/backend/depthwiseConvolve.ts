@@ -4,6 +4,7 @@ import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import type {ConvAttrs, ConvInputs} from './convolve';
+import {withLastAnswer} from './lastAnswer';
 import {makeOutput} from './output';
 import {replaceByUnary} from './stockKernel';
 
@@ -22,19 +23,11 @@ export function depthwiseConvolve(
 ): TensorInfo | null {
   const {x, filter, bias, preluActivationWeights} = inputs;
   if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
-  const info = backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? [1, 1],
-    attrs.pad,
-    attrs.dimRoundingMode,
-    true /* depthwise */,
-  );
-  const geometry = geometryOf(info);
-  const {outChannels} = info;
-  const multiplier = filter.shape[3];
-  if (info.inChannels !== filter.shape[2] || outChannels !== info.inChannels * multiplier) return null;
+  const {strides, dilations, pad, dimRoundingMode} = attrs;
+  const {threads} = backend.runner;
+  const plan = planOf(filter.dataId, x.shape, filter.shape, strides, dilations, pad, dimRoundingMode, threads);
+  if (!plan) return null;
+  const {geometry, outChannels, cut} = plan;
   if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
   const activation = fusedActivation(
     attrs.activation ?? 'linear',
@@ -43,15 +36,14 @@ export function depthwiseConvolve(
     attrs.leakyreluAlpha,
     backend,
   );
-  if (!activation || [...x.shape, ...info.outShape].includes(0)) return null;
+  if (!activation) return null;
   const taps = backend.tapCache.resolve({
     filter: filter.dataId,
     bias: bias?.dataId ?? null,
     count: geometry.kernelHeight * geometry.kernelWidth,
     channels: outChannels,
   });
-  const cut = cutDepthwise({...geometry, outChannels, multiplier}, backend.runner.threads);
-  const out = makeOutput(backend, info.outShape, (output) =>
+  const out = makeOutput(backend, [...plan.outShape], (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
@@ -64,3 +56,31 @@ export function depthwiseConvolve(
   );
   return activation.then ? replaceByUnary(activation.then, out, backend) : out;
 }
+
+const planOf = withLastAnswer(
+  (
+    xShape: number[],
+    filterShape: number[],
+    strides: DepthwiseAttrs['strides'],
+    dilations: DepthwiseAttrs['dilations'] | undefined,
+    pad: DepthwiseAttrs['pad'],
+    dimRoundingMode: DepthwiseAttrs['dimRoundingMode'],
+    threads: number,
+  ) => {
+    const info = backend_util.computeConv2DInfo(
+      xShape as [number, number, number, number],
+      filterShape as [number, number, number, number],
+      strides,
+      dilations ?? [1, 1],
+      pad,
+      dimRoundingMode,
+      true /* depthwise */,
+    );
+    const {inChannels, outChannels, outShape} = info;
+    const [, , channels, multiplier] = filterShape;
+    if (inChannels !== channels || outChannels !== inChannels * multiplier) return null;
+    if ([...xShape, ...outShape].includes(0)) return null;
+    const geometry = geometryOf(info);
+    return {geometry, outChannels, outShape, cut: cutDepthwise({...geometry, outChannels, multiplier}, threads)};
+  },
+);
