@@ -90,14 +90,17 @@ export class BlockSparseBackend extends BackendWasm {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    if (!force && this.refCount(dataId) > 1) {
-      this.dataIdMap.peek(dataId).refCount--;
-      return false;
+    const {dataIdMap} = this;
+    dataIdMap.restores = false;
+    try {
+      if (!super.disposeData(dataId, force)) return false;
+    } finally {
+      dataIdMap.restores = true;
     }
-    this.dataIdMap.forget(dataId);
+    dataIdMap.forget(dataId);
     this.weightCache.release(dataId);
     this.tapCache.release(dataId);
-    return super.disposeData(dataId, force);
+    return true;
   }
 
   override typedArrayFromHeap(info: TensorInfo): backend_util.TypedArray {

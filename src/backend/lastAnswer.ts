@@ -21,7 +21,7 @@ export function withLastAnswer<Question extends readonly Attribute[], Answer>(
 function same(a: Attribute, b: Attribute): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') return a === b;
   if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !same(a[i], b[i])) return false;
   return true;
 }
 

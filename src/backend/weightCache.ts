@@ -71,12 +71,7 @@ export class WeightCache {
   resolve(dataId: object, shape: ProductShape, threads: number): ResolvedLayer | null {
     const {path: wanted, skipZeros} = options();
     const last = this.tensors.get(dataId)?.last;
-    if (
-      last?.shape === shape &&
-      last.threads === threads &&
-      last.wanted === wanted &&
-      last.skipZeros === skipZeros
-    ) {
+    if (last?.shape === shape && last.threads === threads && last.wanted === wanted && last.skipZeros === skipZeros) {
       return last.resolved;
     }
     if (wanted === 'auto' && !this.backend.isWeight(dataId)) return null;
