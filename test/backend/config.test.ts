@@ -55,7 +55,12 @@ describe('start-up checks', () => {
 
   it('says so when the heap is exhausted, and when an address is freed that it never gave', () => {
     const memory = new WebAssembly.Memory({initial: 1});
-    const heap = TfjsHeap.of({_malloc: () => 0, _free: () => undefined, asm: {memory}, HEAPU8: new Uint8Array(memory.buffer)});
+    const heap = TfjsHeap.of({
+      _malloc: () => 0,
+      _free: () => undefined,
+      asm: {memory},
+      HEAPU8: new Uint8Array(memory.buffer),
+    });
     expect(() => heap.allocate(100)).toThrow(/out of WebAssembly memory, 100 more bytes/);
     expect(() => heap.free(64)).toThrow(/64 was not allocated here/);
   });
