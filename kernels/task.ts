@@ -42,6 +42,15 @@ export enum Header {
   words,
 }
 
+/** A step of a program: words. */
+export enum Step {
+  job,
+  /** Address of its record. */
+  task,
+  units,
+  words,
+}
+
 /** What `Job.elementwise` computes of each pair of values x, y. NaN and -0 are treated as stock's kernels treat them. */
 export enum Elementwise {
   add,

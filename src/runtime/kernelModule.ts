@@ -10,6 +10,11 @@ export interface KernelModule {
   packTaps(weights: number, bias: number, count: number, channels: number, to: number): void;
   /** Publishes a task to a pool's workers and computes its units with them until none is left to take. */
   publish(control: number, job: number, task: number, units: number): void;
+  /**
+   * Runs a program from a step on (kernels/threads.ts); gives the step whose workers are late, or `count` when all are
+   * done.
+   */
+  runSteps(control: number, steps: number, step: number, count: number, spins: number): number;
   /** 1 if all units of the task are done; looks as often as `spins`. */
   isDone(control: number, spins: number): number;
   /** Sleeps until they are, at most so long; 1 if they are. Traps where waiting is forbidden. */
