@@ -2,3 +2,4 @@ export {BlockSparseBackend} from './blockSparseBackend';
 export {configure, options, type BlockSparseOptions} from './config';
 export {backendInfo, type BackendInfo} from './info';
 export {BACKEND_NAME, registerBlockSparseBackend} from './register';
+export {PlannedRuns} from './regions/plannedRuns';

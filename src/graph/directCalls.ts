@@ -59,6 +59,11 @@ function register(name: string, fusedOp: keyof typeof FUSED, attrs: FusedAttrs):
   });
 }
 
+/** Whether a custom op was registered here. */
+export function isDirectCall(op: string): boolean {
+  return Object.keys(FUSED).some((fused) => op.startsWith(`${fused} {`));
+}
+
 /** The attributes of a node that can be called directly, null for all others. */
 function attrsOf({op, attrParams}: ExecutorNode): FusedAttrs | null {
   const value = (name: string) => attrParams?.[name]?.value;

@@ -1,8 +1,10 @@
 export {chooseVariant, hasRelaxedSimd, hasSimd, type KernelVariant} from './features';
 export {TfjsHeap, type EmscriptenHeap} from './heap';
+export {HeapBlock} from './heapBlock';
 export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
 export {KernelRunner} from './kernelRunner';
 export {type HeapWeights, unpackWeights} from './packedWeights';
+export {NotRecorded, ProgramRecorder, type RecordedTask, Segment, symbolicAddress} from './programRecorder';
 export {isShared, withSharedMemory} from './sharedMemory';
 export {type Conv2DCall, type DepthwiseCall, floatBits, type TaskCall} from './taskBuilder';
 export type {ConvGeometry, Epilogue} from './taskWriter';

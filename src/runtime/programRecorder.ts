@@ -69,6 +69,13 @@ export class ProgramRecorder extends TaskBuilder {
     return this.mostZeros;
   }
 
+  /** Forgets all but the first tasks. */
+  keep(count: number): void {
+    if (count === this.recorded.length) return;
+    this.tasks.rewind(this.recorded[count].at);
+    this.recorded.length = count;
+  }
+
   protected override zeros(bytes: number): number {
     this.mostZeros = Math.max(this.mostZeros, bytes);
     return symbolicAddress(Segment.zeros, this.recording);
@@ -120,6 +127,11 @@ class RecordedTasks extends TaskWriter {
     }
     this.words[this.at + Header.scratch] = symbolicAddress(Segment.scratch, this.recording);
     this.words[this.at + Header.scratchBytes] = each;
+  }
+
+  rewind(end: number): void {
+    this.words.fill(0, end, this.end);
+    this.end = end;
   }
 
   /** @throws NotRecorded if the floats are there only when the program runs. */
