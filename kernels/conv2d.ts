@@ -13,8 +13,6 @@ import {unpackPlanes} from './transpose';
 
 /** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */
 const GROUP: i32 = 16;
-/** Up to so many pixels beyond the last whole tile go one by one: that takes less time than a tile that they do not fill. */
-const LAST_PIXELS: i32 = 2;
 
 /**
  * Computes the items begin .. end - 1 of a convolution or MatMul. An item is a group of output channels of a macro tile of
@@ -45,7 +43,7 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     const to = min(from + groupChannels, outChannels);
     const pixels = min(macroTile, allPixels - first);
     const out = <usize>load<i32>(task, Task.output << 2) + <usize>first * outBytes;
-    const rest = pixels % tile > LAST_PIXELS ? 0 : pixels % tile;
+    const rest = first + pixels == allPixels ? load<i32>(task, Task.lastPixels << 2) : 0;
     const whole = pixels - rest;
     if (first != laidOut) {
       laidOut = first;

@@ -31,6 +31,8 @@ export enum Task {
   pixels,
   /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
   macroTile,
+  /** So many pixels at the very end go one by one: they fill no tile. */
+  lastPixels,
   /** Output channels of an item: all of them, or a multiple of 16 and of N. */
   groupChannels,
   /** 1 if items are counted with the groups of channels outermost, 0 if with the macro tiles. */

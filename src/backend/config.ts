@@ -53,12 +53,12 @@ const current: Required<BlockSparseOptions> = {
 /** As many as there are ranges in a control block (kernels/control.ts). */
 export const MOST_THREADS = 64;
 
-let changes = 0;
-
-/** Grows with every call of `configure`: what was decided by the options before may be decided otherwise now. */
-export function timesConfigured(): number {
-  return changes;
+/** Those that decide what an inference runs, in words: alike as long as they are the same. */
+export function decidingOptions(): string {
+  return deciding;
 }
+
+let deciding = '';
 
 let listener: (changes: BlockSparseOptions) => void = () => undefined;
 
@@ -81,7 +81,7 @@ export function configure(changed: BlockSparseOptions): void {
       throw new Error(`configure: ${name} is ${JSON.stringify(value)}; ${check.expected} expected`);
   }
   Object.assign(current, changed);
-  changes++;
+  deciding = JSON.stringify([current.path, current.skipZeros]);
   listener(changed);
 }
 

@@ -5,5 +5,6 @@ export {cutLayer, makespan, type Cut} from './cut';
 export {cutDepthwise, depthwisePieces, type DepthwiseCut, type DepthwiseLayer} from './cutDepthwise';
 export {asMatrix, layerStatistics} from './layerStatistics';
 export {findRelocations, type Relocations} from './relocations';
+export {cutStrips, findChains, lineBytes, type Stage, type StripCut} from './strips';
 export {unitItems} from './unitItems';
 export {winogradTiles} from './winogradTiles';

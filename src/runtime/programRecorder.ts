@@ -1,8 +1,8 @@
-import {Header, type Job} from '../../kernels/task';
+import {Header, type Job, RECORD_BYTES} from '../../kernels/task';
 import type {KernelVariant} from './features';
 import type {TfjsHeap} from './heap';
 import {TaskBuilder, unitsOf} from './taskBuilder';
-import {RECORD_BYTES, roundUp, SCRATCH_ALIGNMENT, TaskWriter} from './taskWriter';
+import {roundUp, SCRATCH_ALIGNMENT, TaskWriter} from './taskWriter';
 
 /** A task that cannot be part of a program: what it needs is not there before the program runs. */
 export class NotRecorded extends Error {}

@@ -1,7 +1,7 @@
-import {Header} from '../../kernels/task';
+import {Header, RECORD_BYTES} from '../../kernels/task';
 import type {TfjsHeap} from './heap';
 import {HeapBlock} from './heapBlock';
-import {RECORD_BYTES, roundUp, SCRATCH_ALIGNMENT, TaskWriter} from './taskWriter';
+import {roundUp, SCRATCH_ALIGNMENT, TaskWriter} from './taskWriter';
 
 /**
  * The task record of one call, data that all threads read, and each thread's working memory. Grows to the largest call;

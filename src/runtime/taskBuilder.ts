@@ -57,6 +57,8 @@ export interface DepthwiseCall {
   readonly cut: DepthwiseCut;
 }
 
+/** Up to so many pixels beyond the last whole tile go one by one: that takes less time than a tile that they do not fill. */
+const LAST_PIXELS = 2;
 /** Planes of a group of output channels between a panel kernel and its transpose: 16 channels x 32 pixels. */
 const PLANES_BYTES = 4096;
 /** Kernels read the bias of whole block rows: room for one more of 32 channels. */
@@ -123,6 +125,7 @@ export abstract class TaskBuilder {
     i32[record + Task.outChannels] = w.outChannels;
     i32[record + Task.pixels] = pixels;
     i32[record + Task.macroTile] = macroTile;
+    i32[record + Task.lastPixels] = pixels % tile > LAST_PIXELS ? 0 : pixels % tile;
     i32[record + Task.groupChannels] = cut.groupChannels;
     i32[record + Task.channelsOutermost] = cut.channelsOutermost ? 1 : 0;
     i32[record + Task.segments] = layout.segments;

@@ -1,5 +1,5 @@
 import {Task} from '../../kernels/convTask';
-import {Header} from '../../kernels/task';
+import {Header, RECORD_BYTES} from '../../kernels/task';
 
 /**
  * Geometry of a convolution; a MatMul is a 1x1 convolution over an image of `rows` x 1 pixels. Lengths in pixels. The
@@ -29,9 +29,6 @@ export interface Epilogue {
   /** One slope for all (leakyrelu), or the address of `count` slopes in the heap: 1, or one a channel (prelu). */
   readonly slope?: number | {readonly address: number; readonly count: number};
 }
-
-/** Room for the longest record and what `setEpilogue` puts behind it. */
-export const RECORD_BYTES = 256;
 
 /** Distance of two threads' working memories is a multiple of this: they share no cache line, nor the one beside it. */
 export const SCRATCH_ALIGNMENT = 128;

@@ -2,8 +2,9 @@
 import {engine, env, type Tensor} from '@tensorflow/tfjs-core';
 import {PoolFailure} from '../../runtime';
 import type {BlockSparseBackend} from '../blockSparseBackend';
-import {options, timesConfigured} from '../config';
+import {decidingOptions, options} from '../config';
 import {activeBackend} from '../register';
+import {fuseStrips} from './fuseStrips';
 import {Program, ShapeChanged} from './program';
 import {recordCalls, type RecordedProgram} from './recordCalls';
 import {traced, type Trace} from './trace';
@@ -41,7 +42,7 @@ export class PlannedRuns {
     if (!backend || !options().regions || isWatched(backend) || inputs.some(({isDisposed}) => isDisposed)) return run();
     const {threads, slots} = backend.runner;
     const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
-    const key = `${kind} | ${shapes} | ${threads} ${slots} ${timesConfigured()}`;
+    const key = `${kind} | ${shapes} | ${threads} ${slots} ${decidingOptions()}`;
     const entry = this.entries.get(key);
     if (entry?.backend !== backend) {
       entry?.forget();
@@ -88,7 +89,7 @@ export class PlannedRuns {
 
   private plan(key: string, entry: Entry, trace: Trace): void {
     const {backend} = entry;
-    const recorded = recordCalls(backend, trace);
+    const recorded = fuseStrips(recordCalls(backend, trace), backend.runner.threads);
     if (!recorded.steps.some(({kind}) => kind === 'region')) {
       for (const tensor of trace.kept) tensor.dispose();
       entry.obstacle = 'no kernel of ours takes part';
