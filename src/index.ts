@@ -3,8 +3,9 @@
  * `blocksparse-1xn` and lets graph models that are loaded while it is active pass through a lossless clean-up.
  */
 import {getBackend} from '@tensorflow/tfjs-core';
-import {BACKEND_NAME, options, PlannedRuns, registerBlockSparseBackend} from './backend';
-import {callKernelsDirectly, cleanUpGraph, installLoadHook, isDirectCall, planExecution, setRewriter} from './graph';
+import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
+import {callKernelsDirectly, cleanUpGraph, installLoadHook, setRewriter} from './graph';
+import {planModel} from './modelPlans';
 
 registerBlockSparseBackend();
 installLoadHook();
@@ -13,11 +14,21 @@ setRewriter('cleanup', {
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
   loaded: (model) => {
     callKernelsDirectly(model);
-    planExecution(model, new PlannedRuns(), isDirectCall);
+    planModel(model);
   },
 });
 
-export {backendInfo, BlockSparseBackend, configure, type BackendInfo, type BlockSparseOptions} from './backend';
+export {
+  backendInfo,
+  BlockSparseBackend,
+  configure,
+  type BackendInfo,
+  type BlockSparseOptions,
+  type PlanReport,
+  type StepReport,
+  type TaskReport,
+} from './backend';
+export {inspectPlans, measurePlan} from './modelPlans';
 export {
   inspectModel,
   pruneGraphModel,

@@ -21,11 +21,13 @@ const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable)/;
  * custom ops of others, which may be anything.
  *
  * @param ours tells custom ops of this package
+ * @returns whether they do
  */
-export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: string) => boolean): void {
+export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: string) => boolean): boolean {
   const {executor} = model as unknown as {executor?: Executor};
   const nodes = Object.values(executor?.graph?.nodes ?? {});
-  if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op)))) return;
+  if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op))))
+    return false;
   const execute = executor.execute.bind(executor);
   executor.execute = (inputs, outputs) => {
     const names = Object.keys(inputs).sort();
@@ -35,4 +37,5 @@ export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: 
       () => execute(inputs, outputs),
     );
   };
+  return true;
 }

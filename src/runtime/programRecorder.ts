@@ -24,6 +24,8 @@ export interface RecordedTask {
   readonly units: number;
   /** What it is expected to take one core of a reference machine; 0 where that is not known well. */
   readonly workMs: number;
+  /** What it computes, for people. */
+  readonly label: string;
 }
 
 /** No heap reaches so far: addresses from here on stand for segments. */
@@ -40,6 +42,8 @@ export function symbolicAddress(segment: number, recording: 0 | 1): number {
 /** Keeps the records of tasks for a program, where `KernelRunner` runs them. */
 export class ProgramRecorder extends TaskBuilder {
   readonly recorded: RecordedTask[] = [];
+  /** That of the tasks to come. */
+  label = '';
   protected override readonly tasks: RecordedTasks;
   private mostZeros = 0;
 
@@ -84,7 +88,7 @@ export class ProgramRecorder extends TaskBuilder {
   protected override submit(job: Job, items: number, unitItems: number, workMs: number): void {
     const [unit, units] = unitsOf(items, unitItems);
     this.tasks.setItems(items, unit);
-    this.recorded.push({job, at: this.tasks.at, units, workMs});
+    this.recorded.push({job, at: this.tasks.at, units, workMs, label: this.label});
   }
 }
 

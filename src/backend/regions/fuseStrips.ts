@@ -125,7 +125,8 @@ class Fusion {
     });
     this.scratchBytes = Math.max(this.scratchBytes, scratch);
     this.extendLives(tasks);
-    return {job: Job.strips, at, units, workMs: tasks.reduce((sum, {workMs}) => sum + workMs, 0)};
+    const label = tasks.map((task) => task.label).join(' > ');
+    return {job: Job.strips, at, units, workMs: tasks.reduce((sum, {workMs}) => sum + workMs, 0), label};
   }
 
   /** All stages run at a time: what one of them reads or writes is needed as long as the whole chain runs. */

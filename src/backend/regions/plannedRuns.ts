@@ -6,6 +6,7 @@ import {decidingOptions, options} from '../config';
 import {activeBackend} from '../register';
 import {fuseStrips} from './fuseStrips';
 import {Program, ShapeChanged} from './program';
+import {type PlanReport, stepReports} from './planReport';
 import {recordCalls, type RecordedProgram} from './recordCalls';
 import {traced, type Trace} from './trace';
 
@@ -14,6 +15,9 @@ const MOST_PROGRAMS = 4;
 
 /** What is known of one kind of inference. */
 interface Entry {
+  readonly kind: string;
+  /** Types and shapes. */
+  readonly inputs: string;
   readonly backend: BlockSparseBackend;
   /** null before its second run. */
   program: Program | null;
@@ -48,7 +52,15 @@ export class PlannedRuns {
       entry?.forget();
       this.entries.delete(key);
       this.makeRoom();
-      this.entries.set(key, {backend, program: null, recorded: null, obstacle: null, forget: () => undefined});
+      this.entries.set(key, {
+        kind,
+        inputs: shapes,
+        backend,
+        program: null,
+        recorded: null,
+        obstacle: null,
+        forget: () => undefined,
+      });
       return run();
     }
     // Used last: now the last to go.
@@ -62,9 +74,30 @@ export class PlannedRuns {
     });
   }
 
-  /** The programs that there are, and the reasons why some inferences have none. */
-  list(): {readonly kind: string; readonly program: RecordedProgram | null; readonly obstacle: string | null}[] {
-    return [...this.entries].map(([kind, {recorded, obstacle}]) => ({kind, program: recorded, obstacle}));
+  /** What is planned. */
+  reports(): PlanReport[] {
+    return [...this.entries.values()].map(({kind, inputs, obstacle, recorded, program}) => ({
+      kind,
+      inputs,
+      obstacle: recorded ? null : (obstacle ?? 'the inference was not repeated yet'),
+      steps: recorded ? stepReports(recorded) : [],
+      arenaBytes: program?.arenaBytes ?? 0,
+      programBytes: program?.bytes ?? 0,
+    }));
+  }
+
+  /**
+   * Milliseconds of each task and call of the inference that was run last, in the order of its report; they run one by one.
+   *
+   * @param inputs as of `run`
+   * @returns null if it is not planned
+   */
+  measure(inputs: readonly Tensor[]): number[] | null {
+    const entry = [...this.entries.values()].pop();
+    if (!entry?.program || entry.backend !== activeBackend()) return null;
+    const times: number[] = [];
+    for (const output of entry.program.run(inputs, times)) output.dispose();
+    return times;
   }
 
   private runProgram(

@@ -67,18 +67,20 @@ export class Program {
     return this.block.bytes;
   }
 
-  /** Bytes of the workspace that are used. */
-  get workspaceBytes(): number {
-    return this.arena.bytes + this.scratchBytes + SPARE_BYTES;
+  /** Bytes of the workspace that its tensors take; they are used again and again. */
+  get arenaBytes(): number {
+    return this.arena.bytes;
   }
 
   /**
    * Computes the outputs, in new tensors.
    *
+   * @param times gets the milliseconds of each task and call; they run one by one then
+   *
    * @throws Error if the heap is exhausted, ShapeChanged; nothing is left over then. PoolFailure if a worker died: the
    *     program must not run again.
    */
-  run(inputs: readonly TensorInfo[]): Tensor[] {
+  run(inputs: readonly TensorInfo[], times?: number[]): Tensor[] {
     const {backend, recorded} = this;
     this.settle();
     /** Tensors of this run by buffer: inputs, results of calls, outputs. */
@@ -96,11 +98,12 @@ export class Program {
       }
       for (const [buffer, {dataId}] of tensors) this.setBuffer(buffer, backend.getMemoryOffset(dataId));
       for (const step of recorded.steps) {
-        if (step.kind === 'region') {
-          const steps = this.stepsAt + 4 * StepWord.words * step.begin;
-          backend.runner.runSteps(steps, step.end - step.begin, step.workMs);
+        if (step.kind === 'call') {
+          timed(times, () => this.call(step.call, tensors, make));
+        } else if (times) {
+          for (let task = step.begin; task < step.end; task++) timed(times, () => this.runTasks(task, task + 1, 0));
         } else {
-          this.call(step.call, tensors, make);
+          this.runTasks(step.begin, step.end, step.workMs);
         }
         for (const buffer of made) {
           const {origin, last} = recorded.buffers[buffer];
@@ -136,6 +139,10 @@ export class Program {
     if (--backend.programs === 0) backend.workspace.free();
   }
 
+  private runTasks(begin: number, end: number, workMs: number): void {
+    this.backend.runner.runSteps(this.stepsAt + 4 * StepWord.words * begin, end - begin, workMs);
+  }
+
   private abandon(): void {
     this.block.abandon();
     this.backend.workspace.abandon();
@@ -153,7 +160,7 @@ export class Program {
   /** Makes sure that the workspace is large enough, and that the program knows where it is. */
   private settle(): void {
     const {workspace} = this.backend;
-    workspace.reserve(this.workspaceBytes);
+    workspace.reserve(this.scratchBytes + this.arena.bytes + SPARE_BYTES);
     if (workspace.address === this.workspace) return;
     this.workspace = workspace.address;
     this.forgetViews();
@@ -220,6 +227,12 @@ export class Program {
     for (const {dataId} of this.views.values()) this.backend.forgetView(dataId);
     this.views.clear();
   }
+}
+
+function timed(times: number[] | undefined, run: () => void): void {
+  const begin = performance.now();
+  run();
+  times?.push(performance.now() - begin);
 }
 
 const BACKEND = 'blocksparse-1xn';

@@ -170,6 +170,7 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
     // Reshapes and the like: their output is another view of their input's data.
     if (call.outputs.every(({dataId}) => buffers.has(dataId))) continue;
     const before = {tasks: recorder.recorded.length, buffers: made.length};
+    recorder.label = `${call.kernelName} ${call.outputs.map(({shape}) => shape.join('x')).join()}`;
     const outputs = recordCall(recordingBackend, call, buffers);
     if (outputs) {
       outputs.forEach(({dataId}, i) => buffers.set(call.outputs[i].dataId, buffers.get(dataId)!));
