@@ -1,3 +1,4 @@
+import {decompress} from '../compression/decompress';
 import type {KernelVariant} from './features';
 import {kernelBinaries} from './generated/kernelBinaries';
 import {isShared, withSharedMemory} from './sharedMemory';
@@ -33,31 +34,16 @@ export interface CompiledKernels {
  * @param memory tfjs's heap, shared between threads or not; the kernels keep no data of their own in it.
  */
 export async function instantiateKernels(variant: KernelVariant, memory: WebAssembly.Memory): Promise<CompiledKernels> {
-  const binary = await kernelBinary(variant);
+  const binary = kernelBinary(variant);
   const module = await WebAssembly.compile(isShared(memory) ? withSharedMemory(binary) : binary);
   const instance = await WebAssembly.instantiate(module, {env: {memory}});
   return {module, exports: instance.exports as unknown as KernelModule};
 }
 
-async function kernelBinary(variant: KernelVariant): Promise<Uint8Array<ArrayBuffer>> {
-  const {slices, sizes, deflated} = kernelBinaries;
-  const inflated = await inflate(decodeBase64(deflated));
-  const binary = new Uint8Array(sizes[variant]);
-  let at = 0;
-  for (let i = 0; i < slices; i++) {
-    for (const name of Object.keys(sizes) as KernelVariant[]) {
-      const begin = Math.floor((sizes[name] * i) / slices);
-      const end = Math.floor((sizes[name] * (i + 1)) / slices);
-      if (name === variant) binary.set(inflated.subarray(at, at + end - begin), begin);
-      at += end - begin;
-    }
-  }
-  return binary;
-}
-
-async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+function kernelBinary(variant: KernelVariant): Uint8Array<ArrayBuffer> {
+  const {sizes, packed} = kernelBinaries;
+  const begin = variant === 'relaxed' ? 0 : sizes.relaxed;
+  return decompress(decodeBase64(packed), begin + sizes[variant]).subarray(begin);
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
