@@ -4,7 +4,7 @@
  */
 import {getBackend} from '@tensorflow/tfjs-core';
 import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
-import {callKernelsDirectly, cleanUpGraph, installLoadHook, setRewriter} from './graph';
+import {cleanUpGraph, installLoadHook, setRewriter} from './graph';
 import {planModel} from './modelPlans';
 
 registerBlockSparseBackend();
@@ -12,10 +12,7 @@ installLoadHook();
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
-  loaded: (model) => {
-    callKernelsDirectly(model);
-    planModel(model);
-  },
+  loaded: planModel,
 });
 
 export {

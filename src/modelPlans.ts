@@ -2,14 +2,14 @@
 import type {GraphModel} from '@tensorflow/tfjs-converter';
 import type {NamedTensorMap} from '@tensorflow/tfjs-core';
 import {PlannedRuns, type PlanReport} from './backend';
-import {isDirectCall, planExecution} from './graph';
+import {planExecution} from './graph';
 
 const plans = new WeakMap<object, PlannedRuns>();
 
 /** Lets a loaded graph model's inferences run as programs. */
 export function planModel(model: GraphModel): void {
   const runs = new PlannedRuns();
-  if (planExecution(model, runs, isDirectCall)) plans.set(model, runs);
+  if (planExecution(model, runs)) plans.set(model, runs);
 }
 
 /**

@@ -18,16 +18,14 @@ const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable)/;
 /**
  * Lets the inferences of a loaded model go through `runs`. Whatever is asked for by name, and whatever is fed, is an
  * inference of its own kind. A model with ops that are not functions of their inputs is left alone, and so is one with
- * custom ops of others, which may be anything.
+ * custom ops, which may be anything.
  *
- * @param ours tells custom ops of this package
  * @returns whether they do
  */
-export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: string) => boolean): boolean {
+export function planExecution(model: GraphModel, runs: RepeatedRuns): boolean {
   const {executor} = model as unknown as {executor?: Executor};
   const nodes = Object.values(executor?.graph?.nodes ?? {});
-  if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op))))
-    return false;
+  if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || category === 'custom')) return false;
   const execute = executor.execute.bind(executor);
   executor.execute = (inputs, outputs) => {
     const names = Object.keys(inputs).sort();
