@@ -170,7 +170,7 @@ export function formatProfile({model, weights, threads, machine, ops, sum, rest,
 
 /** The regions of a plan and what lies between them. */
 function formatPlan({obstacle, steps, arenaBytes, programBytes}) {
-  if (obstacle !== null) return [`Not planned: ${obstacle}.`];
+  if (obstacle !== null) return [`Not planned: ${obstacle}`];
   const regions = Math.max(0, ...steps.map(({region}) => region));
   const kib = (bytes) => `${Math.ceil(bytes / 1024)} KiB`;
   const rows = steps.map(({region, kernels, pieces, expectedMs, ms}) => {

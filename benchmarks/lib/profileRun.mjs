@@ -140,14 +140,15 @@ export async function runProfile({n, sparsity, threads, runs}, host) {
 /** @returns {Promise<MeasuredPlan>} */
 async function measurePlan(blocksparse, {model, engine, infer, runs}) {
   for (let i = 0; i < WARM_UPS; i++) await infer();
+  const {obstacle, steps, arenaBytes, programBytes} = lastPlan(blocksparse, model);
   let ms = Infinity;
   let times = null;
   for (let run = 0; run < runs; run++) {
     ms = Math.min(ms, await infer());
+    if (obstacle !== null) continue;
     const laps = blocksparse.measurePlan(model, engine.inputs());
-    times = laps?.map((lap, i) => Math.min(lap, times?.[i] ?? Infinity)) ?? null;
+    times = laps.map((lap, i) => Math.min(lap, times?.[i] ?? Infinity));
   }
-  const {obstacle, steps, arenaBytes, programBytes} = blocksparse.inspectPlans(model).at(-1);
   let region = 0;
   const named = steps.flatMap(({tasks, call}) => {
     if (!tasks) return [{region: 0, kernels: call, pieces: 0, expectedMs: 0}];
@@ -155,6 +156,15 @@ async function measurePlan(blocksparse, {model, engine, infer, runs}) {
     return tasks.map((task) => ({region, ...task}));
   });
   return {obstacle, ms, arenaBytes, programBytes, steps: named.map((step, i) => ({...step, ms: times[i]}))};
+}
+
+function lastPlan(blocksparse, model) {
+  const none = {steps: [], arenaBytes: 0, programBytes: 0};
+  try {
+    return blocksparse.inspectPlans(model).at(-1) ?? {...none, obstacle: 'no inference of it can be'};
+  } catch (error) {
+    return {...none, obstacle: error.message};
+  }
 }
 
 /** The smallest step of the clock, or the time that it takes to read it. */
