@@ -3,15 +3,18 @@
  * `blocksparse-1xn` and lets graph models that are loaded while it is active pass through a lossless clean-up.
  */
 import {getBackend} from '@tensorflow/tfjs-core';
-import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
-import {callKernelsDirectly, cleanUpGraph, installLoadHook, setRewriter} from './graph';
+import {BACKEND_NAME, options, packAhead, registerBlockSparseBackend} from './backend';
+import {callKernelsDirectly, cleanUpGraph, installLoadHook, layerCalls, setRewriter} from './graph';
 
 registerBlockSparseBackend();
 installLoadHook();
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
-  loaded: callKernelsDirectly,
+  loaded(model) {
+    callKernelsDirectly(model);
+    packAhead(layerCalls(model));
+  },
 });
 
 export {backendInfo, BlockSparseBackend, configure, type BackendInfo, type BlockSparseOptions} from './backend';

@@ -46,16 +46,16 @@ function transposedConvolve(
   // tfjs does not check that dy is what the convolution would have made of its input.
   if (!util.arraysEqual(info.outShape, dy.shape) || inChannels !== info.inChannels) return null;
   if (4 * batch * height * width * channels > MOST_BYTES) return null;
-  const blocks = multiply(backend, {
+  const product = {
     x: dy,
     filter,
     filterShape: {kh: 1, kw: 1, inChannels: outChannels, outChannels: channels},
     transposed: true,
     geometry: pointwiseGeometry(batch, height, width, outChannels),
     outShape: [batch, height, width, channels],
-    activation: LINEAR,
     stockIsSlow: true,
-  });
+  };
+  const blocks = multiply(backend, product, LINEAR);
   if (!blocks) return null;
   const {top, left} = info.padInfo;
   const sizes = [height, width, kh, inHeight, strideHeight, top];
