@@ -4,7 +4,7 @@
  */
 import {getBackend} from '@tensorflow/tfjs-core';
 import {BACKEND_NAME, options, packAhead, registerBlockSparseBackend} from './backend';
-import {callKernelsDirectly, cleanUpGraph, installLoadHook, layerCalls, setRewriter} from './graph';
+import {callKernelsDirectly, cleanUpGraph, installLoadHook, prepareFirstInference, setRewriter} from './graph';
 
 registerBlockSparseBackend();
 installLoadHook();
@@ -13,7 +13,7 @@ setRewriter('cleanup', {
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
   loaded(model) {
     callKernelsDirectly(model);
-    packAhead(layerCalls(model));
+    packAhead(prepareFirstInference(model));
   },
 });
 

@@ -1,21 +1,21 @@
 import {backend_util, type FusedConv2DAttrs, type TensorInfo} from '@tensorflow/tfjs-core';
-import {fusedActivation} from './activation';
+import type {ActivationAttrs, ActivationInputs} from './activation';
 import type {ConvGeometry} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf, pointwiseGeometry} from './convInfo';
 import {multiply, type Product} from './multiply';
 
 /** Inputs of Conv2D and FusedConv2D. */
-export interface ConvInputs {
+export interface ConvInputs extends ActivationInputs {
   readonly x: TensorInfo;
   readonly filter: TensorInfo;
   readonly bias?: TensorInfo;
-  readonly preluActivationWeights?: TensorInfo;
 }
 
 /** Attributes of both; Conv2D has no activation. */
 export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations'> &
-  Partial<Pick<FusedConv2DAttrs, 'dimRoundingMode' | 'activation' | 'leakyreluAlpha'>> & {dataFormat: string};
+  Partial<Pick<FusedConv2DAttrs, 'dimRoundingMode'>> &
+  ActivationAttrs & {readonly dataFormat: string};
 
 /**
  * A convolution on our kernels.
@@ -24,16 +24,7 @@ export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations'> 
  *     faster.
  */
 export function convolve(backend: BlockSparseBackend, inputs: ConvInputs, attrs: ConvAttrs): TensorInfo | null {
-  const product = convProduct(inputs, attrs);
-  if (!product) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    product.filterShape.outChannels,
-    inputs.preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  return activation && multiply(backend, product, activation);
+  return multiply(backend, convProduct(inputs, attrs), inputs, attrs);
 }
 
 /** A convolution as a product; null where its layout, dtypes or shapes are not for our kernels. */

@@ -21,14 +21,8 @@ export function depthwiseConvolve(
   inputs: ConvInputs,
   attrs: DepthwiseAttrs,
 ): TensorInfo | null {
-  const {x, filter, preluActivationWeights} = inputs;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    filter.shape[2] * filter.shape[3],
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
+  const {x, filter} = inputs;
+  const activation = fusedActivation(backend, filter.shape[2] * filter.shape[3], inputs, attrs);
   const layer = activation && resolveTaps(backend, inputs, attrs);
   if (!layer) return null;
   const {geometry, outShape, taps} = layer;

@@ -1,20 +1,18 @@
 import type {_FusedMatMulAttrs, TensorInfo} from '@tensorflow/tfjs-core';
-import {fusedActivation} from './activation';
+import type {ActivationAttrs, ActivationInputs} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {pointwiseGeometry} from './convInfo';
 import {multiply, type Product} from './multiply';
 
 /** Inputs of BatchMatMul and _FusedMatMul. */
-export interface MatMulInputs {
+export interface MatMulInputs extends ActivationInputs {
   readonly a: TensorInfo;
   readonly b: TensorInfo;
   readonly bias?: TensorInfo;
-  readonly preluActivationWeights?: TensorInfo;
 }
 
 /** Attributes of both; BatchMatMul has no activation. */
-export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> &
-  Partial<Pick<_FusedMatMulAttrs, 'activation' | 'leakyreluAlpha'>>;
+export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> & ActivationAttrs;
 
 /**
  * A MatMul with one right-hand side for the whole batch on our kernels.
@@ -23,16 +21,7 @@ export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> &
  *     shapes that it must refuse, or a product that it runs faster.
  */
 export function matMultiply(backend: BlockSparseBackend, inputs: MatMulInputs, attrs: MatMulAttrs): TensorInfo | null {
-  const product = matMulProduct(inputs, attrs);
-  if (!product) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    product.filterShape.outChannels,
-    inputs.preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  return activation && multiply(backend, product, activation);
+  return multiply(backend, matMulProduct(inputs, attrs), inputs, attrs);
 }
 
 /** A MatMul as a product; null where its operands are not for our kernels. */

@@ -2,7 +2,7 @@ import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {FilterShape} from '../packed';
 import {winogradTiles} from '../plan';
 import type {ConvGeometry} from '../runtime';
-import type {FusedActivation} from './activation';
+import {type ActivationAttrs, type ActivationInputs, fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {makeOutput} from './output';
@@ -52,16 +52,21 @@ export function resolveWeights(backend: BlockSparseBackend, product: Product): R
 /**
  * Runs a product on our kernels: the one way from tfjs kernels into the runtime.
  *
+ * @param product null for arguments that are not for our kernels
+ * @param inputs those of the fused kernel, and its attributes: for the activation
  * @returns null where stock's kernel has to run.
  */
 export function multiply(
   backend: BlockSparseBackend,
-  product: Product,
-  {epilogue, then}: FusedActivation,
+  product: Product | null,
+  inputs: ActivationInputs = {},
+  attrs: ActivationAttrs = {},
 ): TensorInfo | null {
-  const layer = resolveWeights(backend, product);
+  const activation = product && fusedActivation(backend, product.filterShape.outChannels, inputs, attrs);
+  const layer = activation && resolveWeights(backend, product);
   if (!layer) return null;
   const {x, bias, geometry} = product;
+  const {epilogue, then} = activation;
   const out = makeOutput(backend, product.outShape, (output) =>
     backend.runner.conv2d({
       input: backend.getMemoryOffset(x.dataId),

@@ -1,5 +1,5 @@
 import {getBackend} from '@tensorflow/tfjs-core';
-import type {BlockSparseBackend} from './blockSparseBackend';
+import type {LayerPath} from '../plan';
 import {options} from './config';
 import {convProduct, type ConvAttrs, type ConvInputs} from './convolve';
 import {resolveTaps} from './depthwiseConvolve';
@@ -31,33 +31,28 @@ export function packAhead(calls: Iterator<KernelCall | undefined>): void {
     const end = performance.now() + SLICE_MS;
     try {
       do {
-        if (!backend || backend !== activeBackend() || getBackend() !== BACKEND_NAME) return;
+        const stock = (options().path as Partial<LayerPath>).kind === 'stock';
+        if (stock || !backend || backend !== activeBackend() || getBackend() !== BACKEND_NAME) return;
         const {done, value} = calls.next();
         if (done) return;
-        if (value) resolve(backend, value);
+        if (!value) continue;
+        // What the kernel does before it computes.
+        const {kind, inputs, attrs} = value;
+        const {x, filter, bias} = inputs;
+        if (kind === 'depthwise') {
+          resolveTaps(backend, inputs, attrs);
+        } else {
+          const product =
+            kind === 'matMul' ? matMulProduct({a: x, b: filter, bias}, attrs) : convProduct(inputs, attrs);
+          if (product) resolveWeights(backend, product);
+        }
       } while (performance.now() < end);
+      later();
     } catch {
-      return;
+      // See above.
     }
-    later(slice);
   };
-  later(slice);
-}
-
-/** Node is not to stay alive for it. */
-function later(run: () => void): void {
-  (setTimeout(run) as {unref?(): void}).unref?.();
-}
-
-/** Does what the kernel does before it computes. */
-function resolve(backend: BlockSparseBackend, {kind, inputs, attrs}: KernelCall): void {
-  const {path} = options();
-  if (path !== 'auto' && path.kind === 'stock') return;
-  if (kind === 'depthwise') {
-    resolveTaps(backend, inputs, attrs);
-    return;
-  }
-  const {x, filter, bias} = inputs;
-  const product = kind === 'matMul' ? matMulProduct({a: x, b: filter, bias}, attrs) : convProduct(inputs, attrs);
-  if (product) resolveWeights(backend, product);
+  // Node is not to stay alive for it.
+  const later = () => (setTimeout(slice) as {unref?(): void}).unref?.();
+  later();
 }

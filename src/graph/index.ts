@@ -1,5 +1,5 @@
 export {callKernelsDirectly} from './directCalls';
-export {layerCalls, type LayerCall} from './layerCalls';
+export {prepareFirstInference} from './firstInference';
 export {ModelGraph, parseRef, type Consumer, type GraphNode, type Signature, type TensorRef} from './modelGraph';
 export {cleanUpGraph, type CleanUpResult, type Remark} from './cleanup';
 export {installLoadHook, readWeightStream, setRewriter, type Rewriter, type RewriterKind} from './loadHook';

@@ -6,7 +6,6 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import {Job} from '../../../kernels/task';
-import {LINEAR} from '../activation';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {pointwiseGeometry} from '../convInfo';
 import {multiply} from '../multiply';
@@ -46,7 +45,7 @@ function transposedConvolve(
   // tfjs does not check that dy is what the convolution would have made of its input.
   if (!util.arraysEqual(info.outShape, dy.shape) || inChannels !== info.inChannels) return null;
   if (4 * batch * height * width * channels > MOST_BYTES) return null;
-  const product = {
+  const blocks = multiply(backend, {
     x: dy,
     filter,
     filterShape: {kh: 1, kw: 1, inChannels: outChannels, outChannels: channels},
@@ -54,8 +53,7 @@ function transposedConvolve(
     geometry: pointwiseGeometry(batch, height, width, outChannels),
     outShape: [batch, height, width, channels],
     stockIsSlow: true,
-  };
-  const blocks = multiply(backend, product, LINEAR);
+  });
   if (!blocks) return null;
   const {top, left} = info.padInfo;
   const sizes = [height, width, kh, inHeight, strideHeight, top];
