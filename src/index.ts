@@ -3,8 +3,8 @@
  * `blocksparse-1xn` and lets graph models that are loaded while it is active pass through a lossless clean-up.
  */
 import {getBackend} from '@tensorflow/tfjs-core';
-import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
-import {cleanUpGraph, installLoadHook, setRewriter} from './graph';
+import {BACKEND_NAME, options, packAhead, registerBlockSparseBackend} from './backend';
+import {cleanUpGraph, installLoadHook, prepareFirstInference, setRewriter} from './graph';
 import {planModel} from './modelPlans';
 
 registerBlockSparseBackend();
@@ -12,7 +12,10 @@ installLoadHook();
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
-  loaded: planModel,
+  loaded(model) {
+    planModel(model);
+    packAhead(prepareFirstInference(model));
+  },
 });
 
 export {

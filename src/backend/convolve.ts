@@ -1,21 +1,21 @@
 import {backend_util, type FusedConv2DAttrs, type TensorInfo} from '@tensorflow/tfjs-core';
-import {fusedActivation} from './activation';
+import type {ActivationAttrs, ActivationInputs} from './activation';
 import type {ConvGeometry} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf, pointwiseGeometry} from './convInfo';
-import {multiply} from './multiply';
+import {multiply, type Product} from './multiply';
 
 /** Inputs of Conv2D and FusedConv2D. */
-export interface ConvInputs {
+export interface ConvInputs extends ActivationInputs {
   readonly x: TensorInfo;
   readonly filter: TensorInfo;
   readonly bias?: TensorInfo;
-  readonly preluActivationWeights?: TensorInfo;
 }
 
 /** Attributes of both; Conv2D has no activation. */
-export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations' | 'dimRoundingMode'> &
-  Partial<Pick<FusedConv2DAttrs, 'activation' | 'leakyreluAlpha'>> & {dataFormat: string};
+export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations'> &
+  Partial<Pick<FusedConv2DAttrs, 'dimRoundingMode'>> &
+  ActivationAttrs & {readonly dataFormat: string};
 
 /**
  * A convolution on our kernels.
@@ -24,32 +24,27 @@ export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations' |
  *     faster.
  */
 export function convolve(backend: BlockSparseBackend, inputs: ConvInputs, attrs: ConvAttrs): TensorInfo | null {
-  const {x, filter, bias, preluActivationWeights} = inputs;
+  return multiply(backend, convProduct(inputs, attrs), inputs, attrs);
+}
+
+/** A convolution as a product; null where its layout, dtypes or shapes are not for our kernels. */
+export function convProduct({x, filter, bias}: ConvInputs, attrs: ConvAttrs): Product | null {
   if (attrs.dataFormat !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
   const [kh, kw, inChannels, outChannels] = filter.shape;
   if (x.shape[3] !== inChannels) return null; // grouped: not a convolution that stock's wasm knows either
   if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    outChannels,
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  if (!activation) return null;
   const [batch, height, width] = x.shape;
   const geometry = isPointwise(filter.shape, attrs)
     ? pointwiseGeometry(batch, height, width, inChannels)
     : generalGeometry(x.shape, filter.shape, attrs);
-  return multiply(backend, {
+  return {
     x,
     filter,
     filterShape: {kh, kw, inChannels, outChannels},
     bias,
     geometry,
     outShape: [geometry.batch, geometry.outHeight, geometry.outWidth, outChannels],
-    activation,
-  });
+  };
 }
 
 function generalGeometry(xShape: number[], filterShape: number[], attrs: ConvAttrs): ConvGeometry {

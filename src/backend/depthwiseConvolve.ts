@@ -1,5 +1,6 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
 import {cutDepthwise} from '../plan';
+import type {ConvGeometry} from '../runtime';
 import {fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
@@ -20,38 +21,14 @@ export function depthwiseConvolve(
   inputs: ConvInputs,
   attrs: DepthwiseAttrs,
 ): TensorInfo | null {
-  const {x, filter, bias, preluActivationWeights} = inputs;
-  if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
-  const info = backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? [1, 1],
-    attrs.pad,
-    attrs.dimRoundingMode,
-    true /* depthwise */,
-  );
-  const geometry = geometryOf(info);
-  const {outChannels} = info;
-  const multiplier = filter.shape[3];
-  if (info.inChannels !== filter.shape[2] || outChannels !== info.inChannels * multiplier) return null;
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    outChannels,
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  if (!activation || [...x.shape, ...info.outShape].includes(0)) return null;
-  const taps = backend.tapCache.resolve({
-    filter: filter.dataId,
-    bias: bias?.dataId ?? null,
-    count: geometry.kernelHeight * geometry.kernelWidth,
-    channels: outChannels,
-  });
-  const cut = cutDepthwise({...geometry, outChannels, multiplier}, backend.runner.threads);
-  const out = makeOutput(backend, info.outShape, (output) =>
+  const {x, filter} = inputs;
+  const activation = fusedActivation(backend, filter.shape[2] * filter.shape[3], inputs, attrs);
+  const layer = activation && resolveTaps(backend, inputs, attrs);
+  if (!layer) return null;
+  const {geometry, outShape, taps} = layer;
+  const [, , , outChannels] = outShape;
+  const cut = cutDepthwise({...geometry, outChannels, multiplier: filter.shape[3]}, backend.runner.threads);
+  const out = makeOutput(backend, outShape, (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
@@ -63,4 +40,34 @@ export function depthwiseConvolve(
     }),
   );
   return activation.then ? replaceByUnary(activation.then, out, backend) : out;
+}
+
+/** What a depthwise convolution is, with the address of its taps, gathered on first use; null as above. */
+export function resolveTaps(
+  backend: BlockSparseBackend,
+  {x, filter, bias}: ConvInputs,
+  attrs: DepthwiseAttrs,
+): {geometry: ConvGeometry; outShape: number[]; taps: number} | null {
+  if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
+  const info = backend_util.computeConv2DInfo(
+    x.shape as [number, number, number, number],
+    filter.shape as [number, number, number, number],
+    attrs.strides,
+    attrs.dilations ?? [1, 1],
+    attrs.pad,
+    attrs.dimRoundingMode,
+    true /* depthwise */,
+  );
+  const geometry = geometryOf(info);
+  const {inChannels, outChannels, outShape} = info;
+  if (inChannels !== filter.shape[2] || outChannels !== inChannels * filter.shape[3]) return null;
+  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
+  if ([...x.shape, ...outShape].includes(0)) return null;
+  const taps = backend.tapCache.resolve({
+    filter: filter.dataId,
+    bias: bias?.dataId ?? null,
+    count: geometry.kernelHeight * geometry.kernelWidth,
+    channels: outChannels,
+  });
+  return {geometry, outShape, taps};
 }

@@ -1,20 +1,18 @@
 import type {_FusedMatMulAttrs, TensorInfo} from '@tensorflow/tfjs-core';
-import {fusedActivation} from './activation';
+import type {ActivationAttrs, ActivationInputs} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {pointwiseGeometry} from './convInfo';
-import {multiply} from './multiply';
+import {multiply, type Product} from './multiply';
 
 /** Inputs of BatchMatMul and _FusedMatMul. */
-export interface MatMulInputs {
+export interface MatMulInputs extends ActivationInputs {
   readonly a: TensorInfo;
   readonly b: TensorInfo;
   readonly bias?: TensorInfo;
-  readonly preluActivationWeights?: TensorInfo;
 }
 
 /** Attributes of both; BatchMatMul has no activation. */
-export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> &
-  Partial<Pick<_FusedMatMulAttrs, 'activation' | 'leakyreluAlpha'>>;
+export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> & ActivationAttrs;
 
 /**
  * A MatMul with one right-hand side for the whole batch on our kernels.
@@ -23,24 +21,20 @@ export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> &
  *     shapes that it must refuse, or a product that it runs faster.
  */
 export function matMultiply(backend: BlockSparseBackend, inputs: MatMulInputs, attrs: MatMulAttrs): TensorInfo | null {
-  const {a, b, bias, preluActivationWeights} = inputs;
+  return multiply(backend, matMulProduct(inputs, attrs), inputs, attrs);
+}
+
+/** A MatMul as a product; null where its operands are not for our kernels. */
+export function matMulProduct({a, b, bias}: MatMulInputs, attrs: MatMulAttrs): Product | null {
   if (a.dtype !== 'float32' || b.dtype !== 'float32' || attrs.transposeA) return null;
   if (a.shape.length < 2 || b.shape.length < 2) return null;
   if (b.shape.slice(0, -2).some((size) => size !== 1) || b.shape.length > a.shape.length) return null;
   const [k, m] = attrs.transposeB ? b.shape.slice(-2).reverse() : b.shape.slice(-2);
   if (a.shape[a.shape.length - 1] !== k) return null;
   if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== m)) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    m,
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  if (!activation) return null;
   const outShape = [...a.shape.slice(0, -1), m];
   const rows = outShape.slice(0, -1).reduce((product, size) => product * size, 1);
-  return multiply(backend, {
+  return {
     x: a,
     filter: b,
     filterShape: {kh: 1, kw: 1, inChannels: k, outChannels: m},
@@ -48,6 +42,5 @@ export function matMultiply(backend: BlockSparseBackend, inputs: MatMulInputs, a
     bias,
     geometry: pointwiseGeometry(1, rows, 1, k), // a MatMul is a 1x1 convolution over an image of `rows` x 1 pixels
     outShape,
-    activation,
-  });
+  };
 }

@@ -2,12 +2,12 @@ import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {FilterShape} from '../packed';
 import {winogradTiles} from '../plan';
 import type {ConvGeometry} from '../runtime';
-import type {FusedActivation} from './activation';
+import {type ActivationAttrs, type ActivationInputs, fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {makeOutput} from './output';
 import {replaceByUnary} from './stockKernel';
-import type {WeightSource} from './weightCache';
+import type {ResolvedLayer, WeightSource} from './weightCache';
 
 /** A convolution or MatMul whose arguments have been checked. */
 export interface Product {
@@ -20,18 +20,17 @@ export interface Product {
   readonly bias?: TensorInfo;
   readonly geometry: ConvGeometry;
   readonly outShape: number[];
-  readonly activation: FusedActivation;
   /** Stock's kernel for this is no match for ours. */
   readonly stockIsSlow?: boolean;
 }
 
 /**
- * Runs a product on our kernels: the one way from tfjs kernels into the runtime.
+ * A product's weights, packed on first use, and how it is cut.
  *
  * @returns null where the layer is better off on stock's kernel, or has nothing to compute.
  */
-export function multiply(backend: BlockSparseBackend, product: Product): TensorInfo | null {
-  const {x, filter, bias, geometry, filterShape} = product;
+export function resolveWeights(backend: BlockSparseBackend, product: Product): ResolvedLayer | null {
+  const {filter, geometry, filterShape} = product;
   const outputPixels = geometry.batch * geometry.outHeight * geometry.outWidth;
   const outChannels = filterShape.outChannels;
   if (outputPixels * outChannels * filterShape.inChannels === 0) return null;
@@ -47,8 +46,27 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
       product.outShape,
     ),
   };
-  const layer = backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
+  return backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
+}
+
+/**
+ * Runs a product on our kernels: the one way from tfjs kernels into the runtime.
+ *
+ * @param product null for arguments that are not for our kernels
+ * @param inputs those of the fused kernel, and its attributes: for the activation
+ * @returns null where stock's kernel has to run.
+ */
+export function multiply(
+  backend: BlockSparseBackend,
+  product: Product | null,
+  inputs: ActivationInputs = {},
+  attrs: ActivationAttrs = {},
+): TensorInfo | null {
+  const activation = product && fusedActivation(backend, product.filterShape.outChannels, inputs, attrs);
+  const layer = activation && resolveWeights(backend, product);
   if (!layer) return null;
+  const {x, bias, geometry} = product;
+  const {epilogue, then} = activation;
   const out = makeOutput(backend, product.outShape, (output) =>
     backend.runner.conv2d({
       input: backend.getMemoryOffset(x.dataId),
@@ -56,9 +74,9 @@ export function multiply(backend: BlockSparseBackend, product: Product): TensorI
       weights: layer.weights,
       bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
       geometry,
-      epilogue: product.activation.epilogue,
+      epilogue,
       cut: layer.cut,
     }),
   );
-  return product.activation.then ? replaceByUnary(product.activation.then, out, backend) : out;
+  return then ? replaceByUnary(then, out, backend) : out;
 }

@@ -6,7 +6,6 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import {Job} from '../../../kernels/task';
-import {LINEAR} from '../activation';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {pointwiseGeometry} from '../convInfo';
 import {multiply} from '../multiply';
@@ -53,7 +52,6 @@ function transposedConvolve(
     transposed: true,
     geometry: pointwiseGeometry(batch, height, width, outChannels),
     outShape: [batch, height, width, channels],
-    activation: LINEAR,
     stockIsSlow: true,
   });
   if (!blocks) return null;
