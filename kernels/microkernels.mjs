@@ -203,7 +203,7 @@ const panel = ({n, p, sets = 1}) => {
   const entry = (i) => {
     const a = SETS[i % sets];
     const madd = (j, v) => `${a}${j}_${v} = fma(x${vectors <= n ? v : ''}, s${vectors <= n ? '' : j}, ${a}${j}_${v});`;
-    const splat = (j) => `v128.load32_splat(w, ${4 * (n * i + j)})`;
+    const splat = (j) => `v128.load32_splat(w, ${4 * j})`;
     const loop =
       vectors <= n
         ? `const ${each(vectors, (v) => `x${v} = v128.load(q, ${16 * v})`, ', ')};
@@ -261,8 +261,8 @@ export function f32_spmm_1x${n}_p${p}(
     ${each(sets - 1, (i) => `let ${each(n, (j) => each(vectors, (v) => `${SETS[i + 1]}${j}_${v} = f32x4.splat(0)`, ', '), ', ')};`)}
     if (ASC_FEATURE_RELAXED_SIMD) {
       for (const pairs = o + (end - o & ~3); o < pairs; ) {
-        ${entry(0)} ${entry(1)}
-        o += 4; w += ${8 * n};
+        ${entry(0)} w += ${4 * n}; ${entry(1)}
+        o += 4; w += ${4 * n};
       }
     }
     while (o < end) {
