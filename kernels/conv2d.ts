@@ -8,11 +8,12 @@ import {
 import {copyFloats} from './copy';
 import {layOutPixels} from './inputPixels';
 import {applySlopes} from './slopes';
-import {Kernel, Task} from './convTask';
+import {Kernel, SLICE_COLUMNS, Task} from './convTask';
 import {unpackPlanes} from './transpose';
 
 /** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */
 const GROUP: i32 = 16;
+const SLICED_GROUP: i32 = 64;
 /** Up to so many pixels beyond the last whole tile go one by one: that takes less time than a tile that they do not fill. */
 const LAST_PIXELS: i32 = 2;
 
@@ -137,14 +138,21 @@ function packPanels(task: usize, pointers: usize, pixels: i32, panels: usize): v
   const tile = load<i32>(task, Task.tile << 2);
   const segments = load<i32>(task, Task.segments << 2), bytes = <usize>load<i32>(task, Task.segmentBytes << 2);
   const gap = <usize>load<i32>(task, Task.segmentPitch << 2) - bytes;
-  const panelBytes = <usize>tile * (<usize>load<i32>(task, Task.k << 2) << 2);
+  const columnBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   for (let p = 0; p < pixels; p += tile) {
-    if (tile == 8) pack_panel_p8(pointers, segments, bytes, gap, panels);
-    else if (tile == 16) pack_panel_p16(pointers, segments, bytes, gap, panels);
+    const width = panelWidth(tile, pixels - p);
+    if (width == 8) pack_panel_p8(pointers, segments, bytes, gap, panels);
+    else if (width == 16) pack_panel_p16(pointers, segments, bytes, gap, panels);
     else pack_panel_p32(pointers, segments, bytes, gap, panels);
-    pointers += <usize>tile << 2;
-    panels += panelBytes;
+    pointers += <usize>width << 2;
+    panels += <usize>width * columnBytes;
   }
+}
+
+/** Pixels of the next panel: where N = 1 takes 32, one of 16 may do at the end. */
+@inline
+function panelWidth(tile: i32, left: i32): i32 {
+  return left <= 16 ? min(tile, 16) : tile;
 }
 
 /**
@@ -164,12 +172,13 @@ function panelRows(
   const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
   const panelBytes = <usize>tile * (<usize>k << 2);
   const room = panels + <usize>((pixels + tile - 1) / tile) * panelBytes;
-  for (let c = from; c < to; c += GROUP) {
-    const channels = min(GROUP, to - c);
+  const group = n == 1 && tile == 16 ? SLICED_GROUP : GROUP;
+  for (let c = from; c < to; c += group) {
+    const channels = min(group, to - c);
     const first = c / n, last = first + (channels + n - 1) / n;
     let panel = panels;
     for (let p = 0; p < pixels; p += tile) {
-      const count = min(tile, pixels - p);
+      const width = panelWidth(tile, pixels - p), count = min(width, pixels - p);
       const at = out + <usize>p * outBytes + (<usize>c << 2);
       const whole = count == tile && channels % n == 0;
       const to = whole ? at : room, toBytes = whole ? outBytes : GROUP << 2;
@@ -178,13 +187,32 @@ function panelRows(
       } else if (n == 2) {
         f32_spmm_1x2_p16(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
       } else {
-        if (tile == 16) f32_spmm_1x1_p16(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        if (width == 16) slicedRows(task, panel, columns, rowStart, first, last, values, bias, room, k, low, high);
         else f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
-        unpackPlanes(room, tile, channels, count, at, outBytes);
+        unpackPlanes(room, width, channels, count, at, outBytes);
       }
       if (n > 1 && !whole) copyPixels(room, GROUP << 2, at, outBytes, count, channels);
       panel += panelBytes;
     }
+  }
+}
+
+/** Rows of a panel of 16 pixels, slice by slice of its columns. */
+function slicedRows(
+  task: usize, panel: usize, columns: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, out: usize, k: i32, low: f32, high: f32,
+): void {
+  let start = rowStart;
+  const step = <usize>(load<i32>(task, Task.outChannels << 2) + 1) << 2;
+  let end = rowStart + 4 - <usize>((k - 1) / SLICE_COLUMNS) * step;
+  for (;;) {
+    const finished = end > rowStart;
+    f32_spmm_1x1_p16(
+      panel, columns, start, end, first, last, values, bias, out, 0, finished ? low : -Infinity, finished ? high : Infinity,
+    );
+    if (finished) return;
+    bias = 0;
+    start = end;
+    end += step;
   }
 }
 

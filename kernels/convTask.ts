@@ -103,3 +103,9 @@ export enum Kernel {
 
 /** The last pixel's pointer so many times more, for a tile that it does not fill: the widest is of 32 pixels. */
 export const SPARE_POINTERS = 32;
+
+/**
+ * N = 1: so many columns of a panel of 16 pixels stay in the level-1 cache, so rows are walked in slices of K, as equal as
+ * can be. The ends of a slice's rows lie as `rowStart` + 1 does, for all slices but the last before it, rows + 1 words apart.
+ */
+export const SLICE_COLUMNS = 640;
