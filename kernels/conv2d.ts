@@ -13,6 +13,7 @@ import {unpackPlanes} from './transpose';
 
 /** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */
 const GROUP: i32 = 16;
+/** The same of N = 1 where K is long: so many rows share a slice that has come to the level-1 cache. */
 const SLICED_GROUP: i32 = 64;
 /** Up to so many pixels beyond the last whole tile go one by one: that takes less time than a tile that they do not fill. */
 const LAST_PIXELS: i32 = 2;
@@ -157,7 +158,7 @@ function panelWidth(tile: i32, left: i32): i32 {
 
 /**
  * @param pixels those that panels hold
- * @param panels of the macro tile; behind them is room for [tile][GROUP] values
+ * @param panels of the macro tile; behind them is room for [tile][GROUP] values, or [16][SLICED_GROUP]
  */
 function panelRows(
   task: usize, tile: i32, pixels: i32, from: i32, to: i32, panels: usize, out: usize,
@@ -172,6 +173,7 @@ function panelRows(
   const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
   const panelBytes = <usize>tile * (<usize>k << 2);
   const room = panels + <usize>((pixels + tile - 1) / tile) * panelBytes;
+  const sliceBytes = outBytes + 4;
   const group = n == 1 && tile == 16 ? SLICED_GROUP : GROUP;
   for (let c = from; c < to; c += group) {
     const channels = min(group, to - c);
@@ -187,32 +189,25 @@ function panelRows(
       } else if (n == 2) {
         f32_spmm_1x2_p16(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
       } else {
-        if (width == 16) slicedRows(task, panel, columns, rowStart, first, last, values, bias, room, k, low, high);
-        else f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        if (width == 32) {
+          f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        } else {
+          // Sums of a slice of K wait in the planes for the next one; what the last one leaves is clamped.
+          let start = rowStart, end = rowStart + 4 - <usize>((k - 1) / SLICE_COLUMNS) * sliceBytes;
+          for (let sums = bias; ; sums = 0) {
+            const more = end <= rowStart;
+            f32_spmm_1x1_p16(
+              panel, columns, start, end, first, last, values, sums, room, 0, more ? -Infinity : low, more ? Infinity : high,
+            );
+            if (!more) break;
+            start = end; end += sliceBytes;
+          }
+        }
         unpackPlanes(room, width, channels, count, at, outBytes);
       }
       if (n > 1 && !whole) copyPixels(room, GROUP << 2, at, outBytes, count, channels);
       panel += panelBytes;
     }
-  }
-}
-
-/** Rows of a panel of 16 pixels, slice by slice of its columns. */
-function slicedRows(
-  task: usize, panel: usize, columns: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, out: usize, k: i32, low: f32, high: f32,
-): void {
-  let start = rowStart;
-  const step = <usize>(load<i32>(task, Task.outChannels << 2) + 1) << 2;
-  let end = rowStart + 4 - <usize>((k - 1) / SLICE_COLUMNS) * step;
-  for (;;) {
-    const finished = end > rowStart;
-    f32_spmm_1x1_p16(
-      panel, columns, start, end, first, last, values, bias, out, 0, finished ? low : -Infinity, finished ? high : Infinity,
-    );
-    if (finished) return;
-    bias = 0;
-    start = end;
-    end += step;
   }
 }
 

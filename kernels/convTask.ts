@@ -105,7 +105,8 @@ export enum Kernel {
 export const SPARE_POINTERS = 32;
 
 /**
- * N = 1: so many columns of a panel of 16 pixels stay in the level-1 cache, so rows are walked in slices of K, as equal as
- * can be. The ends of a slice's rows lie as `rowStart` + 1 does, for all slices but the last before it, rows + 1 words apart.
+ * N = 1: so many columns of a panel of 16 pixels stay in the level-1 cache. Rows of more are walked in slices of K, as equal
+ * as can be. Where a slice's rows end is noted as at `rowStart` + 1: that of the last one there, those of the others before
+ * it, each as many words as `rowStart` has.
  */
 export const SLICE_COLUMNS = 640;

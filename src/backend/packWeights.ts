@@ -71,7 +71,7 @@ export function packWeights(
   const rows = Math.ceil(outChannels / n);
   const blocks = dense ? rows * k : kept[n];
   const signs = dense || !sum(groups, BLOCK_SIZES.length) ? 0 : k * items;
-  // N = 1: ends of the rows of each slice but the last, see SLICE_COLUMNS.
+  // Where the rows of each slice but the last end: see SLICE_COLUMNS.
   const ends = n === 1 ? Math.ceil(k / SLICE_COLUMNS - 1) * (rows + 1) : 0;
   const bytes = 4 * (blocks * n + ends + (dense ? 0 : rows + 1 + Math.ceil(blocks / 2) + signs));
   const partsAt = (values: number) => {
