@@ -52,6 +52,7 @@ function computeRows(task: usize, stage: i32, last: i32, image: i32, first: i32,
   store<i32>(copy, inFirst - top, Task.padTop << 2);
   store<i32>(copy, pixels, Task.pixels << 2);
   store<i32>(copy, outChannels, Task.groupChannels << 2);
+  store<i32>(copy, 0, Task.halfPanel << 2);
   // The last pixels of all are computed in their own way.
   const allPixels = load<i32>(record, Task.pixels << 2);
   if ((image * outHeight + end) * outWidth < allPixels) store<i32>(copy, 0, Task.lastPixels << 2);

@@ -243,7 +243,7 @@ export enum PackTask {
   n,
   /** 0 keeps all blocks and stores no index. */
   columns,
-  /** The entry of a group's first block row is there already. */
+  /** The entry of a group's first block row is there already. Of N = 1 see SLICE_COLUMNS (convTask.ts), too. */
   rowStart,
   /** One bit for every weight, [groups, k, channels of a group]: 1 for -0. 0 where there is none. */
   negativeZeros,

@@ -126,6 +126,7 @@ export abstract class TaskBuilder {
     i32[record + Task.pixels] = pixels;
     i32[record + Task.macroTile] = macroTile;
     i32[record + Task.lastPixels] = pixels % tile > LAST_PIXELS ? 0 : pixels % tile;
+    i32[record + Task.halfPanel] = 1;
     i32[record + Task.groupChannels] = cut.groupChannels;
     i32[record + Task.channelsOutermost] = cut.channelsOutermost ? 1 : 0;
     i32[record + Task.segments] = layout.segments;

@@ -76,6 +76,8 @@ class Fusion {
     const depthwise = task.job === Job.depthwiseConv2d;
     if (!depthwise && task.job !== Job.conv2d) return null;
     if (depthwise && !word(Task.direct)) return null; // its channels may be cut in groups
+    const rest = depthwise || word(Task.tile) < 32 ? 0 : (word(Task.pixels) - word(Task.lastPixels)) % 32;
+    if (rest > 0 && rest <= 16) return null; // takes a half panel, which sums in another order
     const output = this.bufferAt.get(task.at + Task.output);
     if (output === undefined || this.bufferAt.get(task.at + Task.input) === undefined) return null;
     const {origin, last, first} = this.buffers[output];
