@@ -1,17 +1,40 @@
 // Builds dist/: ES module, CommonJS, a UMD that uses a page's global `tf`, the worker for those who start it themselves,
-// and the type declarations.
+// and the type declarations. All scripts are minified; their source maps carry the source.
 import terser from '@rollup/plugin-terser';
+import {build} from 'esbuild';
 import {dts} from 'rollup-plugin-dts';
-import esbuild from 'rollup-plugin-esbuild';
 
 const input = 'src/index.ts';
 const external = [/^@tensorflow\//];
-const transpile = esbuild({target: 'es2022'});
 // tf.min.js puts core and converter into `tf`; tf-backend-wasm.min.js adds `tf.wasm`.
 const globals = {
   '@tensorflow/tfjs-core': 'tf',
   '@tensorflow/tfjs-converter': 'tf',
   '@tensorflow/tfjs-backend-wasm': 'tf.wasm',
+};
+const minify = terser({
+  ecma: 2020,
+  compress: {passes: 3},
+  format: {comments: /webpackIgnore|@vite-ignore/}, // other bundlers read these
+});
+
+/** Transpiles all modules as one, for only so does esbuild put the numbers of one module's enums into another. */
+const transpile = {
+  name: 'transpile',
+  async load(id) {
+    const {outputFiles} = await build({
+      entryPoints: [id],
+      bundle: true,
+      write: false,
+      format: 'esm',
+      target: 'es2022',
+      external: ['@tensorflow/*'],
+      sourcemap: 'external',
+      outfile: id.replace(/\.ts$/, '.js'), // where the paths in the source map start from
+    });
+    const [map, code] = outputFiles.map(({text}) => text);
+    return {code, map};
+  },
 };
 
 export default [
@@ -20,12 +43,12 @@ export default [
     external,
     plugins: [transpile],
     output: [
-      {file: 'dist/index.mjs', format: 'es', sourcemap: true},
-      {file: 'dist/index.cjs', format: 'cjs', sourcemap: true},
-      {file: 'dist/index.umd.js', format: 'umd', name: 'blocksparse1xn', globals, plugins: [terser()], sourcemap: true},
+      {file: 'dist/index.mjs', format: 'es', plugins: [minify], sourcemap: true},
+      {file: 'dist/index.cjs', format: 'cjs', plugins: [minify], sourcemap: true},
+      {file: 'dist/index.umd.js', format: 'umd', name: 'blocksparse1xn', globals, plugins: [minify], sourcemap: true},
     ],
   },
-  {input: 'src/runtime/worker.js', plugins: [transpile], output: {file: 'dist/worker.js', format: 'es'}},
+  {input: 'src/runtime/worker.js', output: {file: 'dist/worker.js', format: 'es', plugins: [minify]}},
   {
     input,
     external,

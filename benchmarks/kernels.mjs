@@ -4,12 +4,14 @@
 //   --filter TEXT   only shapes whose name contains TEXT      --rounds N   rounds a shape (default 30; one pixel: 20 N)
 //   --density N     share of blocks kept, percent (default 50)  --variant simd128|relaxed (default: the best there is)
 //   --threads LIST  threads of our paths, e.g. 1,2 (default 1); workers spin when a kernel begins
+//   --break-even    instead: the share pruned from which N = 8, 4, 2 and 1 are as fast as our dense path, for K >= 96
 //   --dispatch      instead of kernels: microseconds of a parallel region without work (default: 2 to 16 threads, as cores)
 //   --json          the last line of the output is a JSON object
 import {readFileSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
 import {parseArgs} from 'node:util';
 import {setFlagsFromString} from 'node:v8';
+import {GOALS, SPARSITIES, breakEven, breakEvenTable, hasGoal} from './lib/breakEven.mjs';
 import {importTypeScript} from './lib/bundle.mjs';
 import {measureDispatch, wakeWorkers} from './lib/dispatch.mjs';
 import {peakMeter} from './peak.mjs';
@@ -21,6 +23,7 @@ const {values: flags} = parseArgs({
     density: {type: 'string', default: '50'},
     variant: {type: 'string', default: 'auto'},
     threads: {type: 'string'},
+    'break-even': {type: 'boolean', default: false},
     dispatch: {type: 'boolean', default: false},
     json: {type: 'boolean', default: false},
   },
@@ -59,6 +62,7 @@ if (started < Math.max(...threadCounts)) throw new Error(`${started} threads: ${
 let roof = 0;
 
 if (flags.dispatch) await printDispatch();
+else if (flags['break-even']) await printBreakEven();
 else await printKernels(await peakMeter(variant));
 
 async function printKernels(peak) {
@@ -77,6 +81,27 @@ async function printKernels(peak) {
   if (!flags.json) return;
   const {node} = process.versions;
   console.log(JSON.stringify({variant, node, density, roof, threads: threadCounts, results, depthwise}));
+}
+
+async function printBreakEven() {
+  const {node} = process.versions;
+  console.log(`variant ${variant}, Node ${node}; minimum of ${rounds} rounds, ! where the goal is missed`);
+  const layers = [];
+  for (const shape of table.bench.filter((shape) => hasGoal(shape) && shape.name.includes(flags.filter))) {
+    const layer = {name: shape.name, denseMs: {}, points: {}, shares: {}};
+    for (const n of GOALS.keys()) {
+      const packed = SPARSITIES.map((sparsity) => ourEngine({kind: 'packed', n}, 1 - sparsity));
+      const dense = ourEngine({kind: 'dense'}, 1);
+      await timeEngines(shape, 'FusedConv2D', [dense, ...packed]);
+      layer.denseMs[n] = dense.ms;
+      layer.points[n] = packed.map(({ms}, i) => ({sparsity: SPARSITIES[i], ms}));
+      layer.shares[n] = breakEven(layer.points[n], dense.ms);
+    }
+    layers.push(layer);
+    // The heading once, then each layer as it is done.
+    for (const line of breakEvenTable([layer]).slice(layers.length > 1 ? 2 : 0)) console.log(line);
+  }
+  if (flags.json) console.log(JSON.stringify({variant, node, breakEven: layers}));
 }
 
 async function printDispatch() {
@@ -137,39 +162,64 @@ function threadsInWords(threads) {
 
 async function measure(shape, kernelName, paths, peak) {
   const {batch, cin, cout = 1, k, size} = shape;
-  const depthwise = shape.cout === undefined;
-  const attrs = {
-    strides: shape.stride ?? [1, 1],
-    pad: shape.pad ?? 'valid',
-    dilations: shape.dilation ?? [1, 1],
-    dataFormat: 'NHWC',
-    activation: 'relu6',
-  };
-  const make = (n, share) => ({
-    x: tf.randomUniform([batch, ...size, cin], -1, 1),
-    filter: tf.tensor4d(blocks([...k, cin, cout], n, share), [...k, cin, cout]),
-    bias: tf.zeros([depthwise ? cin : cout]),
-  });
+  const attrs = attributes(shape);
   const filterShape = {kh: k[0], kw: k[1], inChannels: cin, outChannels: cout};
   const tilesOf = (outShape) => winogradTiles(filterShape, [...attrs.strides, ...attrs.dilations], outShape);
   const engines = {stock: {backend: 'wasm', share: 1, threads: 1}};
   for (const path of paths) {
     if (path.kind === 'winograd' && !tilesOf([batch, ...size])) continue;
     for (const threads of threadCounts) {
-      const share = path.kind === 'packed' ? density : 1;
-      engines[engineName(label(path), threads)] = {backend: OURS, path, n: path.n, share, threads};
+      engines[engineName(label(path), threads)] = ourEngine(path, path.kind === 'packed' ? density : 1, threads);
     }
   }
+  const outShape = await timeEngines(shape, kernelName, Object.values(engines), () => {
+    roof = Math.max(roof, peak());
+  });
+  const pixels = outShape[0] * outShape[1] * outShape[2];
+  const flops = 2 * pixels * k[0] * k[1] * cin * cout;
   for (const engine of Object.values(engines)) {
+    engine.gflops = (flops * engine.share) / engine.ms / 1e6;
+    engine.ratio = engines.stock.ms / engine.ms;
+  }
+  const direct = k[0] * k[1] === 1;
+  return {name: shape.name, pixels, winogradTiles: tilesOf(outShape), k: k[0] * k[1] * cin, cout, direct, engines};
+}
+
+function ourEngine(path, share, threads = 1) {
+  return {backend: OURS, path, n: path.n, share, threads};
+}
+
+function attributes(shape) {
+  return {
+    strides: shape.stride ?? [1, 1],
+    pad: shape.pad ?? 'valid',
+    dilations: shape.dilation ?? [1, 1],
+    dataFormat: 'NHWC',
+    activation: 'relu6',
+  };
+}
+
+/** Gives each engine its smallest time as `ms`; returns the output's shape. */
+async function timeEngines(shape, kernelName, engines, eachRound = () => {}) {
+  const {batch, cin, cout = 1, k, size} = shape;
+  const depthwise = shape.cout === undefined;
+  const attrs = attributes(shape);
+  const inputs = new Map();
+  for (const engine of engines) {
     await tf.setBackend(engine.backend);
-    Object.assign(engine, {inputs: make(engine.n ?? 1, engine.share), ms: Infinity});
+    inputs.set(engine, {
+      x: tf.randomUniform([batch, ...size, cin], -1, 1),
+      filter: tf.tensor4d(blocks([...k, cin, cout], engine.n ?? 1, engine.share), [...k, cin, cout]),
+      bias: tf.zeros([depthwise ? cin : cout]),
+    });
+    engine.ms = Infinity;
   }
   let outShape = [];
   // A shape of one pixel takes microseconds: its minimum needs more rounds to settle.
   const enough = size[0] * size[1] === 1 ? ONE_PIXEL_ROUNDS * rounds : rounds;
   for (let round = -3; round < enough; round++) {
-    if (round >= 0) roof = Math.max(roof, peak());
-    for (const engine of shuffled(Object.values(engines))) {
+    if (round >= 0) eachRound();
+    for (const engine of shuffled(engines)) {
       // Stock's kernels, also where ours calls them, are bound to the heap of the backend that is active.
       await tf.setBackend(engine.backend);
       const {backend} = tf.engine();
@@ -178,23 +228,15 @@ async function measure(shape, kernelName, paths, peak) {
       configure({path: engine.path ?? 'auto', threads: engine.threads});
       if (engine.threads > 1) wakeWorkers(backend.runner);
       const start = performance.now();
-      const out = kernel({inputs: engine.inputs, attrs, backend});
+      const out = kernel({inputs: inputs.get(engine), attrs, backend});
       const ms = performance.now() - start;
       backend.disposeData(out.dataId);
       outShape = out.shape;
       if (round >= 0) engine.ms = Math.min(engine.ms, ms);
     }
   }
-  const pixels = outShape[0] * outShape[1] * outShape[2];
-  const flops = 2 * pixels * k[0] * k[1] * cin * cout;
-  for (const engine of Object.values(engines)) {
-    engine.gflops = (flops * engine.share) / engine.ms / 1e6;
-    engine.ratio = engines.stock.ms / engine.ms;
-    tf.dispose(engine.inputs);
-    delete engine.inputs;
-  }
-  const direct = k[0] * k[1] === 1;
-  return {name: shape.name, pixels, winogradTiles: tilesOf(outShape), k: k[0] * k[1] * cin, cout, direct, engines};
+  for (const tensors of inputs.values()) tf.dispose(tensors);
+  return outShape;
 }
 
 /** Calls that are too small to fill a cache, on stock's kernel: binding it anew makes its next call slow. */

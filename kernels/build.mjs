@@ -1,33 +1,31 @@
 // Writes the microkernels, compiles kernels/index.ts with AssemblyScript into every variant and embeds the binaries,
-// deflated and in base64, in a TypeScript module that src/runtime imports; beside it the source of a worker. Does nothing
+// packed and in base64, in a TypeScript module that src/runtime imports; beside it the source of a worker. Does nothing
 // when no source has changed since the last build.
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {deflateRawSync} from 'node:zlib';
 import asc from 'assemblyscript/asc';
-import {transform} from 'esbuild';
+import {build, transform} from 'esbuild';
 import {microkernelSource} from './microkernels.mjs';
 
+/** In the order in which they are packed: an engine unpacks up to the one that it runs, most of them the first. */
 const variants = [
-  {name: 'simd128', features: 'simd,threads'},
   {name: 'relaxed', features: 'simd,threads,relaxed-simd'},
+  {name: 'simd128', features: 'simd,threads'},
 ];
-
-/** Slices that the binaries are interleaved in: alike code must lie within 32 KiB for deflate to see it. */
-const SLICES = 4;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const generated = join(here, '../src/runtime/generated');
 const target = join(generated, 'kernelBinaries.ts');
 const workerTarget = join(generated, 'workerSource.ts');
 const worker = join(here, '../src/runtime/worker.js');
-const sources = readdirSync(here)
-  .filter((file) => /\.(ts|mjs)$/.test(file))
-  .sort();
+const compression = join(here, '../src/compression');
 const hash = createHash('sha256').update(readFileSync(worker));
-for (const file of sources) hash.update(file).update(readFileSync(join(here, file)));
+for (const folder of [here, compression]) {
+  const sources = readdirSync(folder).filter((file) => /\.(ts|mjs)$/.test(file));
+  for (const file of sources.sort()) hash.update(file).update(readFileSync(join(folder, file)));
+}
 const stamp = `// kernels ${hash.digest('hex')}`;
 
 if (!upToDate()) {
@@ -37,7 +35,7 @@ if (!upToDate()) {
   for (const variant of variants) binaries.push(await compile(variant));
   mkdirSync(generated, {recursive: true});
   writeFileSync(workerTarget, await embeddedWorker());
-  writeFileSync(target, embed(binaries)); // last: its stamp says that all is done
+  writeFileSync(target, await embed(binaries)); // last: its stamp says that all is done
 }
 
 function upToDate() {
@@ -48,24 +46,24 @@ function upToDate() {
   }
 }
 
-function embed(binaries) {
-  const slices = [];
-  for (let i = 0; i < SLICES; i++) for (const binary of binaries) slices.push(binary.subarray(...sliceOf(binary, i)));
-  const deflated = deflateRawSync(Buffer.concat(slices), {level: 9});
+async function embed(binaries) {
+  const {compress} = await importTypeScript(join(compression, 'compress.ts'));
+  const packed = Buffer.from(compress(Buffer.concat(binaries)));
   const sizes = variants.map(({name}, i) => `${name}: ${binaries[i].length}`).join(', ');
+  process.stderr.write(`kernels: packed ${packed.length} bytes\n`);
   return `${stamp}
 // Written by kernels/build.mjs.
-/** Bytes of each binary. Their \`slices\` slices lie in turn in \`deflated\`: the first of each, the second of each, ... */
+/** Bytes of each binary. They lie one after another in what \`compress\` of src/compression made \`packed\` of. */
 export const kernelBinaries = {
-  slices: ${SLICES},
   sizes: {${sizes}},
-  deflated: '${deflated.toString('base64')}',
+  packed: '${packed.toString('base64')}',
 } as const;
 `;
 }
 
-function sliceOf({length}, i) {
-  return [Math.floor((length * i) / SLICES), Math.floor((length * (i + 1)) / SLICES)];
+async function importTypeScript(path) {
+  const {outputFiles} = await build({entryPoints: [path], bundle: true, format: 'esm', write: false});
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 }
 
 async function embeddedWorker() {

@@ -8,13 +8,13 @@ import {
 import {copyFloats} from './copy';
 import {layOutPixels} from './inputPixels';
 import {applySlopes} from './slopes';
-import {Kernel, Task} from './convTask';
+import {Kernel, SLICE_COLUMNS, Task} from './convTask';
 import {unpackPlanes} from './transpose';
 
 /** Output channels that a panel kernel computes before they are transposed: 64 bytes, a cache line of a pixel. */
 const GROUP: i32 = 16;
-/** Up to so many pixels beyond the last whole tile go one by one: that takes less time than a tile that they do not fill. */
-const LAST_PIXELS: i32 = 2;
+/** The same of N = 1 where K is long: so many rows share a slice that has come to the level-1 cache. */
+const SLICED_GROUP: i32 = 64;
 
 /**
  * Computes the items begin .. end - 1 of a convolution or MatMul. An item is a group of output channels of a macro tile of
@@ -45,7 +45,7 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     const to = min(from + groupChannels, outChannels);
     const pixels = min(macroTile, allPixels - first);
     const out = <usize>load<i32>(task, Task.output << 2) + <usize>first * outBytes;
-    const rest = pixels % tile > LAST_PIXELS ? 0 : pixels % tile;
+    const rest = first + pixels == allPixels ? load<i32>(task, Task.lastPixels << 2) : 0;
     const whole = pixels - rest;
     if (first != laidOut) {
       laidOut = first;
@@ -137,19 +137,26 @@ function packPanels(task: usize, pointers: usize, pixels: i32, panels: usize): v
   const tile = load<i32>(task, Task.tile << 2);
   const segments = load<i32>(task, Task.segments << 2), bytes = <usize>load<i32>(task, Task.segmentBytes << 2);
   const gap = <usize>load<i32>(task, Task.segmentPitch << 2) - bytes;
-  const panelBytes = <usize>tile * (<usize>load<i32>(task, Task.k << 2) << 2);
+  const columnBytes = <usize>load<i32>(task, Task.k << 2) << 2;
   for (let p = 0; p < pixels; p += tile) {
-    if (tile == 8) pack_panel_p8(pointers, segments, bytes, gap, panels);
-    else if (tile == 16) pack_panel_p16(pointers, segments, bytes, gap, panels);
+    const width = panelWidth(task, tile, pixels - p);
+    if (width == 8) pack_panel_p8(pointers, segments, bytes, gap, panels);
+    else if (width == 16) pack_panel_p16(pointers, segments, bytes, gap, panels);
     else pack_panel_p32(pointers, segments, bytes, gap, panels);
-    pointers += <usize>tile << 2;
-    panels += panelBytes;
+    pointers += <usize>width << 2;
+    panels += <usize>width * columnBytes;
   }
+}
+
+/** Pixels of the next panel: where N = 1 takes 32, one of 16 may do at the end. */
+@inline
+function panelWidth(task: usize, tile: i32, left: i32): i32 {
+  return left <= 16 && load<i32>(task, Task.halfPanel << 2) ? min(tile, 16) : tile;
 }
 
 /**
  * @param pixels those that panels hold
- * @param panels of the macro tile; behind them is room for [tile][GROUP] values
+ * @param panels of the macro tile; behind them is room for [tile][GROUP] values, or [16][SLICED_GROUP]
  */
 function panelRows(
   task: usize, tile: i32, pixels: i32, from: i32, to: i32, panels: usize, out: usize,
@@ -164,12 +171,14 @@ function panelRows(
   const outBytes = <usize>load<i32>(task, Task.outChannels << 2) << 2;
   const panelBytes = <usize>tile * (<usize>k << 2);
   const room = panels + <usize>((pixels + tile - 1) / tile) * panelBytes;
-  for (let c = from; c < to; c += GROUP) {
-    const channels = min(GROUP, to - c);
+  const sliceBytes = outBytes + 4;
+  const group = n == 1 && tile == 16 ? SLICED_GROUP : GROUP;
+  for (let c = from; c < to; c += group) {
+    const channels = min(group, to - c);
     const first = c / n, last = first + (channels + n - 1) / n;
     let panel = panels;
     for (let p = 0; p < pixels; p += tile) {
-      const count = min(tile, pixels - p);
+      const width = panelWidth(task, tile, pixels - p), count = min(width, pixels - p);
       const at = out + <usize>p * outBytes + (<usize>c << 2);
       const whole = count == tile && channels % n == 0;
       const to = whole ? at : room, toBytes = whole ? outBytes : GROUP << 2;
@@ -178,9 +187,21 @@ function panelRows(
       } else if (n == 2) {
         f32_spmm_1x2_p16(panel, columns, rowStart, first, last, values, bias, to, toBytes, low, high);
       } else {
-        if (tile == 16) f32_spmm_1x1_p16(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
-        else f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
-        unpackPlanes(room, tile, channels, count, at, outBytes);
+        if (width == 32) {
+          f32_spmm_1x1_p32(panel, columns, rowStart, first, last, values, bias, room, 0, low, high);
+        } else {
+          // Sums of a slice of K wait in the planes for the next one; what the last one leaves is clamped.
+          let start = rowStart, end = rowStart + 4 - <usize>((k - 1) / SLICE_COLUMNS) * sliceBytes;
+          for (let sums = bias; ; sums = 0) {
+            const more = end <= rowStart;
+            f32_spmm_1x1_p16(
+              panel, columns, start, end, first, last, values, sums, room, 0, more ? -Infinity : low, more ? Infinity : high,
+            );
+            if (!more) break;
+            start = end; end += sliceBytes;
+          }
+        }
+        unpackPlanes(room, width, channels, count, at, outBytes);
       }
       if (n > 1 && !whole) copyPixels(room, GROUP << 2, at, outBytes, count, channels);
       panel += panelBytes;

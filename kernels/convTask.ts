@@ -31,6 +31,10 @@ export enum Task {
   pixels,
   /** Output pixels of one macro tile, a multiple of the kernel's tile of pixels. */
   macroTile,
+  /** So many pixels at the very end go one by one: they fill no tile. */
+  lastPixels,
+  /** Whether up to 16 pixels at the end may take a panel of 16 in the place of one of 32. It sums in another order. */
+  halfPanel,
   /** Output channels of an item: all of them, or a multiple of 16 and of N. */
   groupChannels,
   /** 1 if items are counted with the groups of channels outermost, 0 if with the macro tiles. */
@@ -103,3 +107,10 @@ export enum Kernel {
 
 /** The last pixel's pointer so many times more, for a tile that it does not fill: the widest is of 32 pixels. */
 export const SPARE_POINTERS = 32;
+
+/**
+ * N = 1: so many columns of a panel of 16 pixels stay in the level-1 cache. Rows of more are walked in slices of K, as equal
+ * as can be. Where a slice's rows end is noted as at `rowStart` + 1: that of the last one there, those of the others before
+ * it, each as many words as `rowStart` has.
+ */
+export const SLICE_COLUMNS = 640;

@@ -1,4 +1,4 @@
 // What the WebAssembly module exports.
 export {packTaps} from './depthwiseConv2d';
 export {runAlone} from './jobs';
-export {isDone, publish, waitUntilDone, work} from './threads';
+export {isDone, publish, runSteps, waitUntilDone, work} from './threads';

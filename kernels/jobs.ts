@@ -7,6 +7,7 @@ import {avgPool, maxPool} from './pool';
 import {resizeBilinear, resizeNearest} from './resize';
 import {concat, slice} from './slices';
 import {depthToSpace, meanPixels, pad4d} from './spatial';
+import {strips} from './strips';
 import {sumTaps} from './sumTaps';
 import {Header, Job} from './task';
 import {topK} from './topK';
@@ -51,5 +52,6 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.packBlocks) packBlocks(task, begin, end, scratch);
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
   else if (job == Job.winograd) winograd(task, begin, end, scratch);
+  else if (job == Job.strips) strips(task, begin, end, scratch);
   // Job.nothing falls through.
 }

@@ -15,7 +15,7 @@ const NARROW_ROW_TILE = 8;
 const PANEL_TILES = [
   {n: 4, p: 8},
   {n: 2, p: 16},
-  {n: 1, p: 16, sets: 2},
+  {n: 1, p: 16, sets: 2, sliced: true},
   {n: 1, p: 32},
 ];
 
@@ -193,17 +193,21 @@ export function pack_panel_p${p}(
 
 /**
  * Block rows first .. last - 1 over one panel [K][p], where a column is the p pixels of one im2col channel. N x p / 4
- * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers.  N = 4 and 2 store whole pixels, `outBytes` apart: p of them and N channels, whatever the layer has, so the driver
- * gives ragged ends a place of their own. N = 1 writes planes [channel][p], which the driver transposes.
+ * accumulators; whichever is fewer of pixel vectors and weight splats stays in registers. N = 4 and 2 store whole pixels,
+ * `outBytes` apart: p of them and N channels, whatever the layer has, so the driver gives ragged ends a place of their own.
+ * N = 1 writes planes [channel][p], which the driver transposes. A sliced kernel walks the rows' entries of one slice of K,
+ * and where there is no bias adds to what the slice before has left in `out`.
  *
  * Two entries a step, but not without fused multiply-adds: there it cost a tenth in Node 20 and gained nothing in Node 26.
+ * Between them the weights are stepped: V8 folds no constant into the address of a splat, so that eight offsets take more
+ * instructions than four and a step (a tenth of the time).
  */
-const panel = ({n, p, sets = 1}) => {
+const panel = ({n, p, sets = 1, sliced = false}) => {
   const vectors = p / 4;
   const entry = (i) => {
     const a = SETS[i % sets];
     const madd = (j, v) => `${a}${j}_${v} = fma(x${vectors <= n ? v : ''}, s${vectors <= n ? '' : j}, ${a}${j}_${v});`;
-    const splat = (j) => `v128.load32_splat(w, ${4 * (n * i + j)})`;
+    const splat = (j) => `v128.load32_splat(w, ${4 * j})`;
     const loop =
       vectors <= n
         ? `const ${each(vectors, (v) => `x${v} = v128.load(q, ${16 * v})`, ', ')};
@@ -246,23 +250,26 @@ const panel = ({n, p, sets = 1}) => {
         ' ',
       ),
   }[n]();
+  const start = (row) => `const begin = <usize>load<i32>(rowStart + (<usize>${row} << 2));
+    let o = columns + (begin << 1), w = values + begin * ${4 * n};`;
   return `
 export function f32_spmm_1x${n}_p${p}(
-  panel: usize, columns: usize, rowStart: usize, first: i32, last: i32, values: usize, bias: usize, out: usize,
+  panel: usize, columns: usize, rowStart: usize, ${sliced ? 'rowEnd: usize, ' : ''}first: i32, last: i32, values: usize, bias: usize, out: usize,
   outBytes: usize, min: f32, max: f32,
 ): void {
   const low = f32x4.splat(min), high = f32x4.splat(max);
-  const begin = <usize>load<i32>(rowStart + (<usize>first << 2));
-  let o = columns + (begin << 1), w = values + begin * ${4 * n};
+  ${sliced ? '' : start('first')}
   let from = bias + <usize>first * ${4 * n}, y = out;
   for (let r = first; r < last; r++) {
-    const end = columns + (<usize>load<i32>(rowStart + (<usize>r << 2), 4) << 1);
+    ${sliced ? start('r') : ''}
+    const end = columns + (<usize>load<i32>(${sliced ? 'rowEnd + (<usize>r << 2)' : 'rowStart + (<usize>r << 2), 4'}) << 1);
     ${each(n, (j) => `let a${j}_0 = v128.load32_splat(from, ${4 * j})${each(vectors - 1, (v) => `, a${j}_${v + 1} = a${j}_0`, '')};`, '\n    ')}
+    ${sliced ? `if (!bias) { ${each(vectors, (v) => `a0_${v} = v128.load(y, ${16 * v});`, ' ')} }` : ''}
     ${each(sets - 1, (i) => `let ${each(n, (j) => each(vectors, (v) => `${SETS[i + 1]}${j}_${v} = f32x4.splat(0)`, ', '), ', ')};`)}
     if (ASC_FEATURE_RELAXED_SIMD) {
       for (const pairs = o + (end - o & ~3); o < pairs; ) {
-        ${entry(0)} ${entry(1)}
-        o += 4; w += ${8 * n};
+        ${entry(0)} w += ${4 * n}; ${entry(1)}
+        o += 4; w += ${4 * n};
       }
     }
     while (o < end) {

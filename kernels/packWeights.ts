@@ -1,4 +1,5 @@
 // From weights as tfjs has them to what the kernels of convolutions walk. src/packed does the same in TypeScript.
+import {SLICE_COLUMNS} from './convTask';
 import {CHANNEL_GROUP, COUNT_WORDS, PackTask} from './task';
 
 const NEGATIVE_ZERO: i32 = 0x80000000;
@@ -56,6 +57,7 @@ export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): v
   const values = <usize>load<i32>(task, PackTask.output << 2), columns = <usize>load<i32>(task, PackTask.columns << 2);
   const rowStart = <usize>load<i32>(task, PackTask.rowStart << 2);
   const negativeZeros = <usize>load<i32>(task, PackTask.negativeZeros << 2);
+  const slices = n == 1 ? (k + SLICE_COLUMNS - 1) / SLICE_COLUMNS : 1, slice = (k + slices - 1) / slices;
   for (; begin < end; begin++) {
     const group = begin * CHANNEL_GROUP, last = min(group + CHANNEL_GROUP, channels);
     const weights = <usize>(load<i32>(task, PackTask.weights << 2) + group * channelBytes);
@@ -74,13 +76,18 @@ export function packBlocks(task: usize, begin: i32, end: i32, scratch: usize): v
       if (columns && (n == 1 || (n == 2 && filters == 2 && channelBytes == 4))) {
         // Blocks that stay and blocks that go follow each other at random: a branch would be guessed wrong too often.
         const aside = scratch + (k << 2);
-        for (let c = 0; c < k; c++, from += kBytes) {
-          const kept = (load<i32>(scratch + (c << 2)) >>> (first - group) & mask) != 0;
-          const to = kept ? values + (block * n << 2) : aside;
-          store<i16>(kept ? columns + (block << 1) : aside, <i16>c);
-          if (n == 1) store<i32>(to, load<i32>(from));
-          else store<i64>(to, load<i64>(from));
-          block += <i32>kept;
+        let ends = rowStart + 4 + (first / n << 2) - (slices - 1) * (channels + 1 << 2);
+        for (let c = 0; c < k; ) {
+          for (const sliceEnd = min(c + slice, k); c < sliceEnd; c++, from += kBytes) {
+            const kept = (load<i32>(scratch + (c << 2)) >>> (first - group) & mask) != 0;
+            const to = kept ? values + (block * n << 2) : aside;
+            store<i16>(kept ? columns + (block << 1) : aside, <i16>c);
+            if (n == 1) store<i32>(to, load<i32>(from));
+            else store<i64>(to, load<i64>(from));
+            block += <i32>kept;
+          }
+          store<i32>(ends, block);
+          ends += channels + 1 << 2;
         }
         continue;
       }

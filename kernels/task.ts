@@ -24,6 +24,7 @@ export enum Job {
   packBlocks,
   sumTaps,
   winograd,
+  strips,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
@@ -39,6 +40,18 @@ export enum Header {
   /** Distance to the next thread's. */
   scratchBytes,
   /** Number of words. */
+  words,
+}
+
+/** Room for the longest record and what is put behind it. */
+export const RECORD_BYTES = 256;
+
+/** A step of a program: words. */
+export enum Step {
+  job,
+  /** Address of its record. */
+  task,
+  units,
   words,
 }
 
@@ -230,7 +243,7 @@ export enum PackTask {
   n,
   /** 0 keeps all blocks and stores no index. */
   columns,
-  /** The entry of a group's first block row is there already. */
+  /** The entry of a group's first block row is there already. Of N = 1 see SLICE_COLUMNS (convTask.ts), too. */
   rowStart,
   /** One bit for every weight, [groups, k, channels of a group]: 1 for -0. 0 where there is none. */
   negativeZeros,
@@ -259,3 +272,20 @@ export enum SumTapsTask {
   /** Floats that the first one lies left of the output: padLeft * depth. */
   left,
 }
+
+/** Job.strips: convolutions of which each reads what the one before writes. Items: bands of rows, an image's together. */
+export enum StripsTask {
+  stages = 4,
+  /** Bands of an image. */
+  bands,
+  /** Rows of the last stage's output: of a band, and of a strip of it. */
+  bandRows,
+  stripRows,
+  /** Where in a thread's working memory the stages' own begins, in bytes. */
+  workingAt,
+  /** For every stage three words: its job, its record, where in a thread's working memory its rows are held. */
+  table,
+}
+
+/** Bytes of a thread's working memory that a stage's record takes, with what is known of the rows that are held. */
+export const STAGE_BYTES = RECORD_BYTES + 64;

@@ -8,7 +8,8 @@
 // so a worker that slept through a task can take a unit neither of it nor of a later one by what it read of an earlier one.
 // The caller waits for units that were claimed, never for workers.
 import {Control} from './control';
-import {runUnit} from './jobs';
+import {runAlone, runUnit} from './jobs';
+import {Step} from './task';
 
 /**
  * Publishes a task, wakes sleeping workers and computes units until none is left.
@@ -36,6 +37,29 @@ export function publish(control: usize, job: i32, task: usize, units: i32): void
     if (wake > 0) atomic.notify(control + Control.epoch, wake);
   }
   takeUnits(control, 0);
+}
+
+/**
+ * Runs a program's steps from `step` on, each when the one before is done: a barrier that threads meet awake.
+ *
+ * @param control 0 where the calling thread is alone
+ * @param steps address of the first step: see `Step`
+ * @returns the step that is not done after a caller has looked so often: the rest has to be asked for when it is. The
+ *     number of steps when all are done.
+ */
+export function runSteps(control: usize, steps: usize, step: i32, count: i32, spins: i32): i32 {
+  for (; step < count; step++) {
+    const at = steps + <usize>step * (Step.words << 2);
+    const job = load<i32>(at, Step.job << 2), task = <usize>load<i32>(at, Step.task << 2);
+    const units = load<i32>(at, Step.units << 2);
+    if (!control || units < 2) {
+      runAlone(job, task);
+    } else {
+      publish(control, job, task, units);
+      if (!isDone(control, spins)) return step;
+    }
+  }
+  return count;
 }
 
 /** Whether all units of the task are done; looks as often as `spins` before it says no. */

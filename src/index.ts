@@ -3,18 +3,32 @@
  * `blocksparse-1xn` and lets graph models that are loaded while it is active pass through a lossless clean-up.
  */
 import {getBackend} from '@tensorflow/tfjs-core';
-import {BACKEND_NAME, options, registerBlockSparseBackend} from './backend';
-import {callKernelsDirectly, cleanUpGraph, installLoadHook, setRewriter} from './graph';
+import {BACKEND_NAME, options, packAhead, registerBlockSparseBackend} from './backend';
+import {cleanUpGraph, installLoadHook, prepareFirstInference, setRewriter} from './graph';
+import {planModel} from './modelPlans';
 
 registerBlockSparseBackend();
 installLoadHook();
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
-  loaded: callKernelsDirectly,
+  loaded(model) {
+    planModel(model);
+    packAhead(prepareFirstInference(model));
+  },
 });
 
-export {backendInfo, BlockSparseBackend, configure, type BackendInfo, type BlockSparseOptions} from './backend';
+export {
+  backendInfo,
+  BlockSparseBackend,
+  configure,
+  type BackendInfo,
+  type BlockSparseOptions,
+  type PlanReport,
+  type StepReport,
+  type TaskReport,
+} from './backend';
+export {inspectPlans, measurePlan} from './modelPlans';
 export {
   inspectModel,
   pruneGraphModel,

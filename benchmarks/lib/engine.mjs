@@ -36,7 +36,7 @@ import {planInputs, randomValues} from './inputs.mjs';
  * @param {() => number} [options.packedBytes] bytes that the backend holds beside tensors, less those of tensors that it does not hold
  * @param {number} [options.threads]
  * @param {() => void} [options.configure] sets the backend up for this engine; called before it is made active
- * @returns {Engine & {inputPlans: () => import('./inputs.mjs').InputPlan[]}} `inputPlans`: after prepare
+ * @returns {Engine & {inputPlans: () => import('./inputs.mjs').InputPlan[], inputs: () => object}} `inputPlans` and `inputs`: after prepare
  */
 export function tfjsEngine({
   name,
@@ -76,6 +76,7 @@ export function tfjsEngine({
       execute = executor(model);
     },
     inputPlans: () => plans,
+    inputs: () => inputs,
     async run() {
       const result = await execute(inputs);
       const tensors = Array.isArray(result) ? result : [result];

@@ -24,9 +24,9 @@ import {opWork, rooflineMs} from './roofline.mjs';
  *
  * @param {import('./profileRun.mjs').MeasuredProfile} measured
  * @param {number} threads
- * @returns {{ops: ProfiledOp[], sum: object, rest: object, whole: object, roof: object, tickMs: number}}
+ * @returns {{ops: ProfiledOp[], sum: object, rest: object, whole: object, plan: object, roof: object, tickMs: number}}
  */
-export function makeProfile({ops, rest, whole, roof, tickMs}, threads) {
+export function makeProfile({ops, rest, whole, plan, roof, tickMs}, threads) {
   const profiled = ops.map((op) => {
     const work = opWork(op);
     const {ms: roofMs, bound} = rooflineMs(work, roof, threads);
@@ -49,7 +49,11 @@ export function makeProfile({ops, rest, whole, roof, tickMs}, threads) {
   });
   const sum = {ms: total(profiled, 'ms'), stockMs: total(profiled, 'stockMs')};
   const pair = ({ms, stockMs}) => ({ms: round(ms), stockMs: round(stockMs)});
-  return {ops: profiled, sum, rest: pair(rest), whole: pair(whole), roof: roundRoof(roof), tickMs: round(tickMs)};
+  const rounded = {...plan, ms: round(plan.ms), steps: plan.steps.map(roundStep)};
+  return {
+    ...{ops: profiled, sum, rest: pair(rest), whole: pair(whole), plan: rounded},
+    ...{roof: roundRoof(roof), tickMs: round(tickMs)},
+  };
 }
 
 /**
@@ -119,7 +123,7 @@ function shapeText(shape) {
  * @param {ReturnType<typeof makeProfile> & {model: string, weights: string, threads: number, machine: object}} profile
  * @returns {string}
  */
-export function formatProfile({model, weights, threads, machine, ops, sum, rest, whole, roof, tickMs}) {
+export function formatProfile({model, weights, threads, machine, ops, sum, rest, whole, plan, roof, tickMs}) {
   const rows = ops.map((op, i) => [
     String(i + 1),
     shorten(op.node, 32),
@@ -139,7 +143,8 @@ export function formatProfile({model, weights, threads, machine, ops, sum, rest,
   const times = [
     ['all ops', sum],
     ["the rest: tfjs's own JavaScript", rest],
-    ['an inference, unwatched', whole],
+    ['an inference, unwatched, kernel by kernel', whole],
+    ['an inference as planned', {ms: plan.ms, stockMs: whole.stockMs}],
   ].map(([name, {ms, stockMs}]) => [name, ms.toFixed(3), stockMs.toFixed(3), (stockMs / ms).toFixed(2)]);
   const slower = ops.filter(isSlower).length;
   return [
@@ -155,10 +160,27 @@ export function formatProfile({model, weights, threads, machine, ops, sum, rest,
     '',
     columns([['ms', 'ours', 'stock', 'ratio'], ...times], ['left']),
     '',
+    ...formatPlan(plan),
+    '',
     "ms: smallest of the runs. stock: stock's kernel in its place, on the same graph and heap; ratio: its time over ours.",
     'GFLOP/s: of the blocks that are kept. roof: share of what peak (c) or memory (m) allow.',
     slower === 0 ? 'No op is slower than stock.' : `${slower} ${slower === 1 ? 'op is' : 'ops are'} slower than stock.`,
   ].join('\n');
+}
+
+/** The regions of a plan and what lies between them. */
+function formatPlan({obstacle, steps, arenaBytes, programBytes}) {
+  if (obstacle !== null) return [`Not planned: ${obstacle}`];
+  const regions = Math.max(0, ...steps.map(({region}) => region));
+  const kib = (bytes) => `${Math.ceil(bytes / 1024)} KiB`;
+  const rows = steps.map(({region, kernels, pieces, expectedMs, ms}) => {
+    const pair = [expectedMs > 0 ? expectedMs.toFixed(3) : '', ms.toFixed(3)];
+    return region === 0 ? ['', `call of ${kernels}`, '', ...pair] : [String(region), kernels, String(pieces), ...pair];
+  });
+  return [
+    `Planned: ${regions} ${regions === 1 ? 'region' : 'regions'}, an arena of ${kib(arenaBytes)}, ${kib(programBytes)} of records`,
+    columns([['region', 'kernels, a chain with >', 'pieces', 'expected', 'ms'], ...rows], ['right', 'left']),
+  ];
 }
 
 const FIGURES = ['ms', 'share', 'GFLOP/s', 'roof', 'stock', 'ratio'];
@@ -198,6 +220,10 @@ function percent(share) {
 
 function total(ops, key) {
   return round(ops.reduce((sum, op) => sum + op[key], 0));
+}
+
+function roundStep(step) {
+  return {...step, expectedMs: round(step.expectedMs), ms: round(step.ms)};
 }
 
 function roundRoof({gflops: peak, bandwidths}) {

@@ -26,11 +26,23 @@ const MODES = [
  * @typedef {object} MeasuredProfile
  * @property {MeasuredOp[]} ops in order of execution
  * @property {{ms: number, stockMs: number}} rest what an inference takes beside its ops: tfjs's own JavaScript
- * @property {{ms: number, stockMs: number}} whole inferences until their results can be read, nothing watched
+ * @property {{ms: number, stockMs: number}} whole inferences until their results can be read, nothing watched, kernel by
+ *     kernel
+ * @property {MeasuredPlan} plan how our backend runs the model when nobody watches
  * @property {import('./roofline.mjs').Roof} roof
  * @property {number} tickMs of the clock
  * @property {string} variant
  * @property {string} tfjs its version
+ */
+
+/**
+ * @typedef {object} MeasuredPlan
+ * @property {string | null} obstacle why there is none
+ * @property {number} ms inferences until their results can be read; of the kernels one by one where there is no plan
+ * @property {number} arenaBytes
+ * @property {number} programBytes
+ * @property {{region: number, kernels: string, pieces: number, expectedMs: number, ms: number}[]} steps smallest of the
+ *     runs; of a kernel that is called between regions, region and pieces are 0
  */
 
 /**
@@ -77,7 +89,7 @@ export async function runProfile({n, sparsity, threads, runs}, host) {
   const tickMs = clockTick();
   for (let i = 0; i < WARM_UPS; i++) {
     for (const {path} of MODES) {
-      blocksparse.configure({path});
+      blocksparse.configure({path, regions: false});
       await infer();
     }
   }
@@ -108,7 +120,8 @@ export async function runProfile({n, sparsity, threads, runs}, host) {
     }
   }
   stopwatch.remove();
-  blocksparse.configure({path: 'auto'});
+  blocksparse.configure({path: 'auto', regions: true});
+  const plan = await measurePlan(blocksparse, {model, engine, infer, runs});
   engine.dispose();
 
   const timesOf = (values) => Object.fromEntries(best.map((mode) => [mode.key, values(mode)]));
@@ -116,11 +129,42 @@ export async function runProfile({n, sparsity, threads, runs}, host) {
     ops: ops.map((op, i) => ({...op, ...timesOf(({ms}) => ms[i])})),
     rest: timesOf(({rest}) => rest),
     whole: timesOf(({whole}) => whole),
+    plan,
     roof: {gflops, bandwidths},
     tickMs,
     variant,
     tfjs: tf.version_core,
   };
+}
+
+/** @returns {Promise<MeasuredPlan>} */
+async function measurePlan(blocksparse, {model, engine, infer, runs}) {
+  for (let i = 0; i < WARM_UPS; i++) await infer();
+  const {obstacle, steps, arenaBytes, programBytes} = lastPlan(blocksparse, model);
+  let ms = Infinity;
+  let times = null;
+  for (let run = 0; run < runs; run++) {
+    ms = Math.min(ms, await infer());
+    if (obstacle !== null) continue;
+    const laps = blocksparse.measurePlan(model, engine.inputs());
+    times = laps.map((lap, i) => Math.min(lap, times?.[i] ?? Infinity));
+  }
+  let region = 0;
+  const named = steps.flatMap(({tasks, call}) => {
+    if (!tasks) return [{region: 0, kernels: call, pieces: 0, expectedMs: 0}];
+    region++;
+    return tasks.map((task) => ({region, ...task}));
+  });
+  return {obstacle, ms, arenaBytes, programBytes, steps: named.map((step, i) => ({...step, ms: times[i]}))};
+}
+
+function lastPlan(blocksparse, model) {
+  const none = {steps: [], arenaBytes: 0, programBytes: 0};
+  try {
+    return blocksparse.inspectPlans(model).at(-1) ?? {...none, obstacle: 'no inference of it can be'};
+  } catch (error) {
+    return {...none, obstacle: error.message};
+  }
 }
 
 /** The smallest step of the clock, or the time that it takes to read it. */

@@ -9,22 +9,35 @@ export interface FusedActivation {
 }
 
 const NO_CLAMP = {min: -Infinity, max: Infinity};
-
-/** No activation. */
-export const LINEAR: FusedActivation = {epilogue: NO_CLAMP};
+const LINEAR: FusedActivation = {epilogue: NO_CLAMP};
 const RELU: FusedActivation = {epilogue: {min: 0, max: Infinity}};
 const RELU6: FusedActivation = {epilogue: {min: 0, max: 6}};
 
+/** Inputs of fused kernels that say what their activation is. */
+export interface ActivationInputs {
+  /** 1 or outChannels values. */
+  readonly preluActivationWeights?: TensorInfo;
+}
+
+/** Attributes likewise; without them there is none. */
+export interface ActivationAttrs {
+  readonly activation?: backend_util.Activation;
+  readonly leakyreluAlpha?: number;
+}
+
+/** Whether a bias, if there is one, is a float for each output channel; of others stock's kernel knows what to say. */
+export function isBias(bias: TensorInfo | undefined, outChannels: number): boolean {
+  return !bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === outChannels);
+}
+
 /**
- * @param slopes `preluActivationWeights`: 1 or outChannels values.
  * @returns null for what stock has no fused kernel for, or slopes of another shape: stock's kernel knows what to say.
  */
 export function fusedActivation(
-  activation: backend_util.Activation,
-  outChannels: number,
-  slopes: TensorInfo | undefined,
-  leakyreluAlpha: number | undefined,
   backend: BlockSparseBackend,
+  outChannels: number,
+  {preluActivationWeights: slopes}: ActivationInputs,
+  {activation = 'linear', leakyreluAlpha}: ActivationAttrs,
 ): FusedActivation | null {
   switch (activation) {
     case 'linear':

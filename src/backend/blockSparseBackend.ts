@@ -1,6 +1,6 @@
 import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {backend_util, DataType, TensorInfo} from '@tensorflow/tfjs-core';
-import {KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
+import {HeapBlock, KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
 import {TapCache} from './tapCache';
 import {TensorStorage} from './tensorStorage';
 import type {Threads} from './threads';
@@ -19,6 +19,15 @@ export class BlockSparseBackend extends BackendWasm {
   readonly weightCache: WeightCache;
   readonly tapCache: TapCache;
   readonly runner: KernelRunner;
+  /** True of the stand-in for which kernels of ours note what they would run (regions/recordCalls.ts). */
+  readonly records: boolean = false;
+  /** What programs work on, one after the other. */
+  readonly workspace: HeapBlock;
+  /** How many there are. */
+  programs = 0;
+  /** Hears of every tensor whose values are read. */
+  onRead: ((dataId: object) => void) | null = null;
+  private readonly onRelease = new WeakMap<object, Set<() => void>>();
   /** Data that came from JavaScript rather than from a kernel: model weights do. */
   private readonly uploaded = new WeakSet<object>();
   private readonly uses = new WeakMap<object, number>();
@@ -40,6 +49,7 @@ export class BlockSparseBackend extends BackendWasm {
     this.dataIdMap = new TensorStorage(this, heap, wasm.tfjs);
     this.heap = heap;
     this.runner = new KernelRunner(heap, kernels, variant, threads.pool);
+    this.workspace = new HeapBlock(heap);
     this.weightCache = new WeightCache(this, variant);
     this.tapCache = new TapCache(this, kernels);
   }
@@ -68,6 +78,29 @@ export class BlockSparseBackend extends BackendWasm {
     if (this.uploaded.has(dataId)) this.dataIdMap.drop(dataId, unpack);
   }
 
+  /** Calls back when a tensor's data is released, or moves to another backend; returns what takes that back. */
+  whenReleased(dataId: object, callback: () => void): () => void {
+    const callbacks = this.onRelease.get(dataId) ?? new Set();
+    this.onRelease.set(dataId, callbacks.add(callback));
+    return () => void callbacks.delete(callback);
+  }
+
+  /** A tensor on memory that is not its own. */
+  makeView(shape: number[], dtype: DataType, address: number): TensorInfo {
+    return this.makeOutput(shape, dtype, address);
+  }
+
+  /** Forgets a tensor and leaves its memory as it is. */
+  forgetView(dataId: object): void {
+    this.wasm.tfjs.disposeData(this.dataIdMap.peek(dataId).id);
+    this.dataIdMap.delete(dataId);
+  }
+
+  override readSync(dataId: object, start?: number, end?: number): backend_util.BackendValues {
+    this.onRead?.(dataId);
+    return super.readSync(dataId, start, end);
+  }
+
   override move(
     dataId: object,
     values: backend_util.BackendValues | null,
@@ -90,7 +123,12 @@ export class BlockSparseBackend extends BackendWasm {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    const {dataIdMap} = this;
+    const {dataIdMap, onRelease} = this;
+    const callbacks = onRelease.get(dataId);
+    if (callbacks && (force || this.refCount(dataId) <= 1)) {
+      onRelease.delete(dataId);
+      for (const callback of callbacks) callback();
+    }
     dataIdMap.restores = false;
     try {
       if (!super.disposeData(dataId, force)) return false;
@@ -119,6 +157,7 @@ export class BlockSparseBackend extends BackendWasm {
     this.weightCache.dispose();
     this.tapCache.dispose();
     this.runner.dispose();
+    this.workspace.free();
     this.threads.dispose();
     super.dispose();
   }

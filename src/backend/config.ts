@@ -10,6 +10,11 @@ export interface BlockSparseOptions {
    */
   rewrite?: boolean;
   /**
+   * Whether graph models that are loaded while this backend is active, and inferences that are repeated, run as programs:
+   * whole stretches of kernels as one call. Default true.
+   */
+  regions?: boolean;
+  /**
    * Whether zero blocks of weights are skipped. Default true. A skipped zero never meets a NaN or an infinity of its
    * input, where multiplying gives NaN; set false where that matters. False also leaves out Winograd's algorithm, which
    * may turn an infinity of its input into NaN.
@@ -37,6 +42,7 @@ export interface BlockSparseOptions {
 
 const current: Required<BlockSparseOptions> = {
   rewrite: true,
+  regions: true,
   skipZeros: true,
   variant: 'auto',
   threads: 'auto',
@@ -46,6 +52,13 @@ const current: Required<BlockSparseOptions> = {
 
 /** As many as there are ranges in a control block (kernels/control.ts). */
 export const MOST_THREADS = 64;
+
+/** Those that decide what an inference runs, in words: alike as long as they are the same. */
+export function decidingOptions(): string {
+  return deciding;
+}
+
+let deciding = '';
 
 let listener: (changes: BlockSparseOptions) => void = () => undefined;
 
@@ -59,16 +72,17 @@ export function options(): Readonly<Required<BlockSparseOptions>> {
  *
  * @throws Error naming the option if it is unknown or its value is not one of those listed.
  */
-export function configure(changes: BlockSparseOptions): void {
-  if (typeof changes !== 'object' || changes === null) throw new Error('configure: an object of options expected');
-  for (const [name, value] of Object.entries(changes)) {
+export function configure(changed: BlockSparseOptions): void {
+  if (typeof changed !== 'object' || changed === null) throw new Error('configure: an object of options expected');
+  for (const [name, value] of Object.entries(changed)) {
     const check = checks[name as keyof BlockSparseOptions];
     if (!check) throw new Error(`configure: unknown option '${name}'; known are ${Object.keys(checks).join(', ')}`);
     if (!check.accepts(value))
       throw new Error(`configure: ${name} is ${JSON.stringify(value)}; ${check.expected} expected`);
   }
-  Object.assign(current, changes);
-  listener(changes);
+  Object.assign(current, changed);
+  deciding = JSON.stringify([current.path, current.skipZeros]);
+  listener(changed);
 }
 
 /** Sets who hears of every change. */
@@ -80,6 +94,7 @@ const isBoolean = (value: unknown) => typeof value === 'boolean';
 
 const checks: Record<keyof BlockSparseOptions, {accepts: (value: unknown) => boolean; expected: string}> = {
   rewrite: {accepts: isBoolean, expected: 'true or false'},
+  regions: {accepts: isBoolean, expected: 'true or false'},
   skipZeros: {accepts: isBoolean, expected: 'true or false'},
   variant: {
     accepts: (value) => value === 'auto' || value === 'relaxed' || value === 'simd128',

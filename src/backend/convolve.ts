@@ -1,22 +1,22 @@
 import {backend_util, type FusedConv2DAttrs, type TensorInfo} from '@tensorflow/tfjs-core';
-import {fusedActivation} from './activation';
+import {type ActivationAttrs, type ActivationInputs, isBias} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import {withLastAnswer} from './lastAnswer';
-import {multiply} from './multiply';
+import {multiply, type Product} from './multiply';
 import {productShape} from './productShape';
 
 /** Inputs of Conv2D and FusedConv2D. */
-export interface ConvInputs {
+export interface ConvInputs extends ActivationInputs {
   readonly x: TensorInfo;
   readonly filter: TensorInfo;
   readonly bias?: TensorInfo;
-  readonly preluActivationWeights?: TensorInfo;
 }
 
 /** Attributes of both; Conv2D has no activation. */
-export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations' | 'dimRoundingMode'> &
-  Partial<Pick<FusedConv2DAttrs, 'activation' | 'leakyreluAlpha'>> & {dataFormat: string};
+export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations'> &
+  Partial<Pick<FusedConv2DAttrs, 'dimRoundingMode'>> &
+  ActivationAttrs & {readonly dataFormat: string};
 
 /**
  * A convolution on our kernels.
@@ -25,21 +25,15 @@ export type ConvAttrs = Pick<FusedConv2DAttrs, 'strides' | 'pad' | 'dilations' |
  *     faster.
  */
 export function convolve(backend: BlockSparseBackend, inputs: ConvInputs, attrs: ConvAttrs): TensorInfo | null {
-  const {x, filter, bias, preluActivationWeights} = inputs;
+  return multiply(backend, convProduct(inputs, attrs), inputs, attrs);
+}
+
+/** A convolution as a product; null where its layout, dtypes or shapes are not for our kernels. */
+export function convProduct({x, filter, bias}: ConvInputs, attrs: ConvAttrs): Product | null {
   if (attrs.dataFormat !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
   const {strides, dilations, pad, dimRoundingMode} = attrs;
   const shape = shapeOf(filter.dataId, x.shape, filter.shape, strides, dilations, pad, dimRoundingMode);
-  if (!shape) return null;
-  const {outChannels} = shape.filter;
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    outChannels,
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  return activation && multiply(backend, {x, filter, bias, shape, activation});
+  return shape && isBias(bias, shape.filter.outChannels) ? {x, filter, bias, shape} : null;
 }
 
 const shapeOf = withLastAnswer(

@@ -1,6 +1,6 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
 import {cutDepthwise} from '../plan';
-import {fusedActivation} from './activation';
+import {fusedActivation, isBias} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import type {ConvAttrs, ConvInputs} from './convolve';
@@ -21,28 +21,13 @@ export function depthwiseConvolve(
   inputs: ConvInputs,
   attrs: DepthwiseAttrs,
 ): TensorInfo | null {
-  const {x, filter, bias, preluActivationWeights} = inputs;
-  if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
-  const {strides, dilations, pad, dimRoundingMode} = attrs;
-  const {threads} = backend.runner;
-  const plan = planOf(filter.dataId, x.shape, filter.shape, strides, dilations, pad, dimRoundingMode, threads);
-  if (!plan) return null;
+  const {x, filter} = inputs;
+  const activation = fusedActivation(backend, filter.shape[2] * filter.shape[3], inputs, attrs);
+  const layer = activation && resolveTaps(backend, inputs, attrs);
+  if (!layer) return null;
+  const {taps, plan} = layer;
   const {geometry, outChannels, cut} = plan;
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    outChannels,
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  if (!activation) return null;
-  const taps = backend.tapCache.resolve({
-    filter: filter.dataId,
-    bias: bias?.dataId ?? null,
-    count: geometry.kernelHeight * geometry.kernelWidth,
-    channels: outChannels,
-  });
+  const {epilogue, then} = activation;
   const out = makeOutput(backend, [...plan.outShape], (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
@@ -50,11 +35,27 @@ export function depthwiseConvolve(
       taps,
       geometry,
       outChannels,
-      epilogue: activation.epilogue,
+      epilogue,
       cut,
     }),
   );
-  return activation.then ? replaceByUnary(activation.then, out, backend) : out;
+  return then ? replaceByUnary(then, out, backend) : out;
+}
+
+/** What a depthwise convolution is, and the address of its taps, gathered on first use; null as above. */
+export function resolveTaps(backend: BlockSparseBackend, {x, filter, bias}: ConvInputs, attrs: DepthwiseAttrs) {
+  if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
+  const {strides, dilations, pad, dimRoundingMode} = attrs;
+  const {threads} = backend.runner;
+  const plan = planOf(filter.dataId, x.shape, filter.shape, strides, dilations, pad, dimRoundingMode, threads);
+  if (!plan || !isBias(bias, plan.outChannels)) return null;
+  const taps = backend.tapCache.resolve({
+    filter: filter.dataId,
+    bias: bias?.dataId ?? null,
+    count: plan.geometry.kernelHeight * plan.geometry.kernelWidth,
+    channels: plan.outChannels,
+  });
+  return {taps, plan};
 }
 
 const planOf = withLastAnswer(

@@ -1,22 +1,20 @@
 import type {_FusedMatMulAttrs, TensorInfo} from '@tensorflow/tfjs-core';
-import {fusedActivation} from './activation';
+import {type ActivationAttrs, type ActivationInputs, isBias} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {pointwiseGeometry} from './convInfo';
 import {withLastAnswer} from './lastAnswer';
-import {multiply} from './multiply';
+import {multiply, type Product} from './multiply';
 import {productShape} from './productShape';
 
 /** Inputs of BatchMatMul and _FusedMatMul. */
-export interface MatMulInputs {
+export interface MatMulInputs extends ActivationInputs {
   readonly a: TensorInfo;
   readonly b: TensorInfo;
   readonly bias?: TensorInfo;
-  readonly preluActivationWeights?: TensorInfo;
 }
 
 /** Attributes of both; BatchMatMul has no activation. */
-export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> &
-  Partial<Pick<_FusedMatMulAttrs, 'activation' | 'leakyreluAlpha'>>;
+export type MatMulAttrs = Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> & ActivationAttrs;
 
 /**
  * The cost model knows stock's convolution. Its MatMul takes 1 to 4 microseconds more, so that ours takes 0.2 to 0.9 of its
@@ -31,20 +29,14 @@ const SMALL_MADDS = 2 ** 15;
  *     shapes that it must refuse, or a product that it runs faster.
  */
 export function matMultiply(backend: BlockSparseBackend, inputs: MatMulInputs, attrs: MatMulAttrs): TensorInfo | null {
-  const {a, b, bias, preluActivationWeights} = inputs;
+  return multiply(backend, matMulProduct(inputs, attrs), inputs, attrs);
+}
+
+/** A MatMul as a product; null where its operands are not for our kernels. */
+export function matMulProduct({a, b, bias}: MatMulInputs, attrs: MatMulAttrs): Product | null {
   if (a.dtype !== 'float32' || b.dtype !== 'float32' || attrs.transposeA) return null;
   const shape = shapeOf(b.dataId, a.shape, b.shape, attrs.transposeB ? 1 : 0);
-  if (!shape) return null;
-  const {outChannels} = shape.filter;
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
-  const activation = fusedActivation(
-    attrs.activation ?? 'linear',
-    outChannels,
-    preluActivationWeights,
-    attrs.leakyreluAlpha,
-    backend,
-  );
-  return activation && multiply(backend, {x: a, filter: b, bias, shape, activation});
+  return shape && isBias(bias, shape.filter.outChannels) ? {x: a, filter: b, bias, shape} : null;
 }
 
 const shapeOf = withLastAnswer((aShape: number[], bShape: number[], transposeB: number) => {

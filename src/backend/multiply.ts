@@ -1,5 +1,5 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
-import type {FusedActivation} from './activation';
+import {type ActivationAttrs, type ActivationInputs, fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {makeOutput} from './output';
 import type {ProductShape} from './productShape';
@@ -12,20 +12,27 @@ export interface Product {
   /** outChannels floats. */
   readonly bias?: TensorInfo;
   readonly shape: ProductShape;
-  readonly activation: FusedActivation;
 }
 
 /**
  * Runs a product on our kernels: the one way from tfjs kernels into the runtime.
  *
- * @returns null where the layer is better off on stock's kernel.
+ * @param product null for arguments that are not for our kernels
+ * @param inputs those of the fused kernel, and its attributes: for the activation
+ * @returns null where stock's kernel has to run.
  */
 export function multiply(
   backend: BlockSparseBackend,
-  {x, filter, bias, shape, activation}: Product,
+  product: Product | null,
+  inputs: ActivationInputs = {},
+  attrs: ActivationAttrs = {},
 ): TensorInfo | null {
-  const layer = backend.weightCache.resolve(filter.dataId, shape, backend.runner.threads);
+  if (!product) return null;
+  const {x, filter, bias, shape} = product;
+  const activation = fusedActivation(backend, shape.filter.outChannels, inputs, attrs);
+  const layer = activation && backend.weightCache.resolve(filter.dataId, shape, backend);
   if (!layer) return null;
+  const {epilogue, then} = activation;
   const out = makeOutput(backend, [...shape.outShape], (output) =>
     backend.runner.conv2d({
       input: backend.getMemoryOffset(x.dataId),
@@ -33,9 +40,9 @@ export function multiply(
       weights: layer.weights,
       bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
       geometry: shape.geometry,
-      epilogue: activation.epilogue,
+      epilogue,
       cut: layer.cut,
     }),
   );
-  return activation.then ? replaceByUnary(activation.then, out, backend) : out;
+  return then ? replaceByUnary(then, out, backend) : out;
 }

@@ -1,4 +1,5 @@
 // Packing on our kernels; src/packed says the same in TypeScript.
+import {SLICE_COLUMNS} from '../../kernels/convTask';
 import {CHANNEL_GROUP, COUNT_WORDS, Job} from '../../kernels/task';
 import {BLOCK_SIZES, winogradMatrices, type BlockSize} from '../packed';
 import type {LayerPath} from '../plan';
@@ -70,9 +71,11 @@ export function packWeights(
   const rows = Math.ceil(outChannels / n);
   const blocks = dense ? rows * k : kept[n];
   const signs = dense || !sum(groups, BLOCK_SIZES.length) ? 0 : k * items;
-  const bytes = 4 * (blocks * n + (dense ? 0 : rows + 1 + Math.ceil(blocks / 2) + signs));
+  // Where the rows of each slice but the last end: see SLICE_COLUMNS.
+  const ends = n === 1 ? Math.ceil(k / SLICE_COLUMNS - 1) * (rows + 1) : 0;
+  const bytes = 4 * (blocks * n + ends + (dense ? 0 : rows + 1 + Math.ceil(blocks / 2) + signs));
   const partsAt = (values: number) => {
-    const rowStart = values + 4 * n * blocks;
+    const rowStart = values + 4 * (n * blocks + ends);
     const columns = rowStart + 4 * (rows + 1);
     return {values, rowStart, columns: dense ? 0 : columns, negativeZeros: signs && values + bytes - 4 * signs};
   };

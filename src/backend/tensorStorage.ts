@@ -16,6 +16,8 @@ export class TensorStorage extends DataStorage<TensorData> {
   private readonly dropped = new Map<object, Unpack | null>();
   /** False while a tensor is disposed of: what was dropped is not unpacked for that. */
   restores = true;
+  /** Data whose address somebody keeps. */
+  private readonly pinned = new WeakSet<object>();
 
   constructor(
     backend: BackendWasm,
@@ -44,14 +46,20 @@ export class TensorStorage extends DataStorage<TensorData> {
     return super.get(dataId);
   }
 
-  /** Frees a float32 tensor's data unless that was done before. */
+  /** Frees a float32 tensor's data unless that was done before, or it is pinned. */
   drop(dataId: object, unpack: Unpack): void {
-    if (this.dropped.has(dataId)) return;
+    if (this.dropped.has(dataId) || this.pinned.has(dataId)) return;
     const data = this.peek(dataId);
     this.tfjs.disposeData(data.id); // stock's kernels forget what they have made of it, too
     this.heap.freeTensor(data.memoryOffset);
     data.memoryOffset = 0;
     this.dropped.set(dataId, unpack);
+  }
+
+  /** Data that is held stays where it is as long as it lives. */
+  pin(dataId: object): void {
+    this.get(dataId);
+    this.pinned.add(dataId);
   }
 
   /** Data that was disposed of is not unpacked any more. */

@@ -63,18 +63,20 @@ export class WeightCache {
 
   /**
    * The weights in the form that the options or the cost model choose for a product, packed on first use, and how the
-   * layer is cut for a number of threads.
+   * layer is cut for the threads.
    *
+   * @param asker the backend, or its stand-in for which kernels are recorded
    * @returns null where stock's kernel is to run.
    * @throws Error if the heap is exhausted; nothing is kept then.
    */
-  resolve(dataId: object, shape: ProductShape, threads: number): ResolvedLayer | null {
+  resolve(dataId: object, shape: ProductShape, asker: BlockSparseBackend): ResolvedLayer | null {
+    const {threads} = asker.runner;
     const {path: wanted, skipZeros} = options();
     const last = this.tensors.get(dataId)?.last;
     if (last?.shape === shape && last.threads === threads && last.wanted === wanted && last.skipZeros === skipZeros) {
       return last.resolved;
     }
-    if (wanted === 'auto' && !this.backend.isWeight(dataId)) return null;
+    if (wanted === 'auto' && !asker.isWeight(dataId)) return null;
     const layer = this.layer(dataId, shape);
     const {counts} = layer;
     const tooLong = wanted !== 'auto' && wanted.kind === 'packed' && layer.k > MOST_COLUMNS;

@@ -1,4 +1,4 @@
-export {callKernelsDirectly} from './directCalls';
+export {prepareFirstInference} from './firstInference';
 export {ModelGraph, parseRef, type Consumer, type GraphNode, type Signature, type TensorRef} from './modelGraph';
 export {cleanUpGraph, type CleanUpResult, type Remark} from './cleanup';
 export {installLoadHook, readWeightStream, setRewriter, type Rewriter, type RewriterKind} from './loadHook';
@@ -9,6 +9,7 @@ export {
   type LayerInspection,
   type ModelInspection,
 } from './inspect';
+export {planExecution} from './planExecution';
 export {pruneArtifacts, pruneGraphModel, type PruneResult} from './prune';
 export type {LayerDescription} from './pruneLayers';
 export {pruneOnLoad} from './pruneOnLoad';

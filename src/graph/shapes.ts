@@ -33,7 +33,10 @@ type Rule = (context: Context) => Shape | undefined;
  * @param inputShapes shapes to assume for placeholders, by node name, in place of those in the graph.
  * @throws if `inputShapes` names a node that is no placeholder of the graph.
  */
-export function inferShapes(graph: ModelGraph, inputShapes: Readonly<Record<string, Shape>> = {}): ShapeMap {
+export function inferShapes(
+  graph: ModelGraph,
+  inputShapes: Readonly<Record<string, Shape | undefined>> = {},
+): ShapeMap {
   for (const name of Object.keys(inputShapes)) {
     if (!graph.hasNode(name) || !graph.node(name).op.startsWith('Placeholder')) {
       throw new Error(

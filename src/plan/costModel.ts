@@ -35,7 +35,7 @@ export interface PathChoice extends PathCandidate {
 export interface Work {
   /** Tiles of pixels; Winograd: tiles of its tiles. */
   readonly tiles: number;
-  /** What the last of them takes, as a share of the others: 1 or two pixels beyond whole tiles go one by one. */
+  /** What the last of them takes, as a share of the others: 1 or two pixels go one by one, 16 of 32 as half a tile. */
   readonly lastTile: number;
   /** Kept entries of the weight matrix: all of K x block rows where dense. */
   readonly entries: number;
@@ -45,7 +45,7 @@ export interface Work {
   readonly k: number;
   /** Values copied by im2col, which kernels of packed rows of 8 need: pixels x K; 0 where the input serves as it lies. */
   readonly copied: number;
-  /** How much of a panel lies beyond the level-1 cache, 0 to 1. */
+  /** How much of a panel, or of a slice of it, lies beyond the level-1 cache, 0 to 1. */
   readonly overflow: number;
 }
 
@@ -55,6 +55,10 @@ const LONG_K = 320;
 const FEW_PIXELS = 2;
 /** What one of them takes, as a share of a whole tile's time. An estimate from the loads of the two loops. */
 const LAST_PIXEL = 0.4;
+/** What N = 1 takes for up to 16 pixels at the end, as a share of a tile of 32: the ratio of the two kernels' entries. */
+const HALF_TILE = 0.56;
+/** Columns of a slice of N = 1, at most: SLICE_COLUMNS of kernels/convTask.ts. */
+const SLICE_COLUMNS = 640;
 
 /**
  * What a dense block row of at most 4 channels counts, as a share of one of 8. Set by hand, not fitted: of seven layers of 1
@@ -93,19 +97,19 @@ export function pathWork(layer: LayerGeometry, path: LayerPath, entries: number,
   const packed = path.kind === 'packed';
   const n = packed ? path.n : 8;
   const tile = kernelTile(path, pixels, k, variant);
-  const rest = pixels % tile;
   const blockRows = Math.ceil(outChannels / n);
+  const panelColumns = n === 1 ? k / Math.ceil(k / SLICE_COLUMNS) : k;
   // N = 16 and 32 run in passes of 8 channels; a ragged last row needs fewer.
   const passes = n > 8 ? Math.ceil(outChannels / 8) : blockRows;
   const rows = path.kind === 'dense' && pixels > FEW_PIXELS ? denseRows(outChannels) : passes;
   return {
     tiles: Math.ceil(pixels / tile),
-    lastTile: !winograd && tile > 1 && rest > 0 && rest <= FEW_PIXELS ? rest * LAST_PIXEL : 1,
+    lastTile: winograd ? 1 : lastTile(tile, pixels % tile),
     entries: packed ? (entries * rows) / blockRows : k * rows,
     rows,
     k,
     copied: packed && n >= 8 && kh > 1 ? pixels * k : 0,
-    overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (k * tile * 4)) : 0,
+    overflow: n < 8 ? Math.max(0, 1 - LEVEL_1_BYTES / (panelColumns * tile * 4)) : 0,
   };
 }
 
@@ -125,6 +129,13 @@ export function kernelTile(
   if (n < 8 && pixels <= FEW_PIXELS) return 1;
   if (n === 1) return k > LONG_K ? 16 : 32;
   return n < 8 ? 32 / n : rowTile(pixels, variant);
+}
+
+/** What the last tile takes, as a share of the others, if `rest` pixels lie beyond whole tiles. */
+function lastTile(tile: number, rest: number): number {
+  if (tile === 1 || rest === 0) return 1;
+  if (rest <= FEW_PIXELS) return rest * LAST_PIXEL;
+  return tile === 32 && rest <= 16 ? HALF_TILE : 1;
 }
 
 /** Dense block rows of 8; a last one of at most 4 channels has a kernel of its own. */

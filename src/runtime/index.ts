@@ -1,10 +1,12 @@
 export {chooseVariant, hasRelaxedSimd, hasSimd, type KernelVariant} from './features';
 export {TfjsHeap, type EmscriptenHeap} from './heap';
+export {HeapBlock} from './heapBlock';
 export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
-export {floatBits, KernelRunner} from './kernelRunner';
-export type {Conv2DCall, DepthwiseCall, TaskCall} from './kernelRunner';
+export {KernelRunner} from './kernelRunner';
 export {type HeapWeights, unpackWeights} from './packedWeights';
+export {NotRecorded, ProgramRecorder, type RecordedTask, Segment, symbolicAddress} from './programRecorder';
 export {isShared, withSharedMemory} from './sharedMemory';
-export type {ConvGeometry, Epilogue} from './taskArena';
+export {type Conv2DCall, type DepthwiseCall, floatBits, type TaskCall} from './taskBuilder';
+export type {ConvGeometry, Epilogue} from './taskWriter';
 export {PoolFailure, ThreadPool} from './threadPool';
 export type {WorkerFactory, WorkerLike} from './workerHost';

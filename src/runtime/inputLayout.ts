@@ -1,4 +1,4 @@
-import type {ConvGeometry} from './taskArena';
+import type {ConvGeometry} from './taskWriter';
 
 /** How the input of an output pixel lies: runs of floats, equally far apart. See kernels/inputPixels.ts. */
 export interface InputLayout {

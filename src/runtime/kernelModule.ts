@@ -1,3 +1,4 @@
+import {decompress} from '../compression/decompress';
 import type {KernelVariant} from './features';
 import {kernelBinaries} from './generated/kernelBinaries';
 import {isShared, withSharedMemory} from './sharedMemory';
@@ -10,6 +11,11 @@ export interface KernelModule {
   packTaps(weights: number, bias: number, count: number, channels: number, to: number): void;
   /** Publishes a task to a pool's workers and computes its units with them until none is left to take. */
   publish(control: number, job: number, task: number, units: number): void;
+  /**
+   * Runs a program from a step on (kernels/threads.ts); gives the step whose workers are late, or `count` when all are
+   * done.
+   */
+  runSteps(control: number, steps: number, step: number, count: number, spins: number): number;
   /** 1 if all units of the task are done; looks as often as `spins`. */
   isDone(control: number, spins: number): number;
   /** Sleeps until they are, at most so long; 1 if they are. Traps where waiting is forbidden. */
@@ -28,31 +34,16 @@ export interface CompiledKernels {
  * @param memory tfjs's heap, shared between threads or not; the kernels keep no data of their own in it.
  */
 export async function instantiateKernels(variant: KernelVariant, memory: WebAssembly.Memory): Promise<CompiledKernels> {
-  const binary = await kernelBinary(variant);
+  const binary = kernelBinary(variant);
   const module = await WebAssembly.compile(isShared(memory) ? withSharedMemory(binary) : binary);
   const instance = await WebAssembly.instantiate(module, {env: {memory}});
   return {module, exports: instance.exports as unknown as KernelModule};
 }
 
-async function kernelBinary(variant: KernelVariant): Promise<Uint8Array<ArrayBuffer>> {
-  const {slices, sizes, deflated} = kernelBinaries;
-  const inflated = await inflate(decodeBase64(deflated));
-  const binary = new Uint8Array(sizes[variant]);
-  let at = 0;
-  for (let i = 0; i < slices; i++) {
-    for (const name of Object.keys(sizes) as KernelVariant[]) {
-      const begin = Math.floor((sizes[name] * i) / slices);
-      const end = Math.floor((sizes[name] * (i + 1)) / slices);
-      if (name === variant) binary.set(inflated.subarray(at, at + end - begin), begin);
-      at += end - begin;
-    }
-  }
-  return binary;
-}
-
-async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+function kernelBinary(variant: KernelVariant): Uint8Array<ArrayBuffer> {
+  const {sizes, packed} = kernelBinaries;
+  const begin = variant === 'relaxed' ? 0 : sizes.relaxed;
+  return decompress(decodeBase64(packed), begin + sizes[variant]).subarray(begin);
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {

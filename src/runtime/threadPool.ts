@@ -108,6 +108,34 @@ export class ThreadPool {
     this.backOff.hear({begin, ownEnd, end: prompt ? ownEnd : performance.now(), expected});
   }
 
+  /**
+   * Runs a program of such tasks (kernels/threads.ts), otherwise as `run`.
+   *
+   * @param steps address of the first of `count` steps
+   * @throws PoolFailure as `run`
+   */
+  runSteps(steps: number, count: number, workMs: number): void {
+    const {exports: kernels} = this.parts.kernels;
+    const begin = performance.now();
+    if (this.backOff.isOn(begin)) {
+      kernels.runSteps(0, steps, 0, count, 0);
+      return;
+    }
+    let since = begin;
+    for (let step = 0; step < count; step++) {
+      step = kernels.runSteps(this.control, steps, step, count, this.callerSpins);
+      if (step === count) break;
+      const ownEnd = performance.now();
+      this.waitForWorkers(this.words[this.word(Control.units)]);
+      const end = performance.now();
+      this.backOff.hear({begin: since, ownEnd, end, expected: 0});
+      since = end;
+    }
+    if (since > begin) return; // judged already
+    const end = performance.now();
+    this.backOff.hear({begin, ownEnd: end, end, expected: workMs / Math.min(this.threads, this.parts.cores)});
+  }
+
   /** Stops all workers. */
   dispose(): void {
     if (this.disposed) return;

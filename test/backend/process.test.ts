@@ -20,6 +20,25 @@ describe('a Node process with four threads', () => {
     expect(await runScript(PREAMBLE + body)).toEqual({code: 0, stdout: '', stderr: ''});
   });
 
+  it('does not wait for the filters of a model to be packed ahead', async () => {
+    const ended = await runScript(`
+      import {loadGraphModelSync} from '@tensorflow/tfjs-converter';
+      ${PREAMBLE} ${START}
+      ours.configure({path: {kind: 'dense'}});
+      const node = [
+        {name: 'x', op: 'Placeholder', attr: {shape: {shape: {dim: [{size: 1}, {size: 8}]}}}},
+        {name: 'w', op: 'Const'},
+        {name: 'y', op: 'MatMul', input: ['x', 'w']},
+      ];
+      const weightSpecs = [{name: 'w', shape: [8, 4], dtype: 'float32'}];
+      const load = () => loadGraphModelSync({modelTopology: {node, versions: {}}, weightSpecs, weightData: new ArrayBuffer(128)});
+      load();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      load();
+      process.on('exit', () => console.log(ours.backendInfo().packedFilters));`);
+    expect(ended).toEqual({code: 0, stdout: '1\n', stderr: ''});
+  });
+
   it('ends when it throws', async () => {
     const {code, stderr} = await runScript(`${PREAMBLE} ${START} convolve(); throw new Error('of my own');`);
     expect(code).toBeGreaterThan(0); // 7: Emscripten's own listener throws it anew

@@ -21,6 +21,24 @@ describe('npm run bench:kernels', () => {
     expect(lines[row + 1]).toMatch(/^ {2}2 threads( +\d+\.\d \(\d+\.\d\dx\)){9}$/);
   });
 
+  test('--break-even measures every block size at every sparsity beside our dense path', () => {
+    const {lines, json} = benchKernels('--filter', '1x1 96 -> 12', '--break-even');
+    expect(lines.slice(1, 4).map((line) => line.split(/ {2,}/)[0])).toEqual([
+      'pruned to break even',
+      'goal',
+      '1x1 96 -> 12 @ 16',
+    ]);
+    const [{denseMs, points, shares}] = json.breakEven;
+    for (const n of [8, 4, 2, 1]) {
+      expect(denseMs[n]).toBeGreaterThan(0);
+      expect(points[n].map(({sparsity}: {sparsity: number}) => sparsity)).toEqual([
+        0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6,
+      ]);
+      expect(points[n].every(({ms}: {ms: number}) => ms > 0)).toBe(true);
+      expect(shares).toHaveProperty(String(n));
+    }
+  });
+
   test('--dispatch times regions without work, on spinning and on sleeping workers', () => {
     const {json} = benchKernels('--dispatch', '--threads', '2,3');
     expect(json.dispatchMicroseconds).toMatchObject([{threads: 2}, {threads: 3}]);

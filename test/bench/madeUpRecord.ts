@@ -27,6 +27,7 @@ export function madeUpRecord() {
         ...{id: 'profile it', command: 'node benchmarks/profile.mjs', runs: 40, model: 'it', weights: 'untouched'},
         ...{threads: 1, ops: [op, {...op, path: '1x4', kept: 0.5, ms: 1}], tickMs: 0.005},
         ...{sum: {ms: 1.5, stockMs: 1.5}, rest: {ms: 0.5, stockMs: 0.5}, whole: {ms: 2, stockMs: 2}},
+        plan: {obstacle: null, ms: 1, arenaBytes: 1024, programBytes: 2048, steps: []},
         roof: {gflops: 50, bandwidths: []},
       },
     ],

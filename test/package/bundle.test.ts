@@ -1,4 +1,3 @@
-import {transformSync} from 'esbuild';
 import {existsSync, readFileSync} from 'node:fs';
 import {builtinModules} from 'node:module';
 import path from 'node:path';
@@ -7,7 +6,7 @@ import {DIST, ROOT} from './consumer';
 
 const BUNDLES = ['index.mjs', 'index.cjs', 'index.umd.js'];
 const DECLARATIONS = ['index.d.ts', 'index.d.cts'];
-const MAX_GZIPPED_BYTES = 60 * 1024;
+const MAX_GZIPPED_BYTES = 60_000;
 
 const read = (file: string) => readFileSync(path.join(DIST, file), 'utf8');
 
@@ -24,10 +23,9 @@ describe('dist/', () => {
     for (const file of files) expect([file, existsSync(path.join(ROOT, file))]).toEqual([file, true]);
   });
 
-  test.each(BUNDLES)('has %s within 60 KB, minified and gzipped', (file) => {
-    const {code} = transformSync(read(file), {minify: true});
-    const {length} = gzipSync(code, {level: 9});
-    console.log(`${file}: ${(length / 1024).toFixed(1)} KB minified and gzipped`);
+  test.each(BUNDLES)('has %s, which is minified, within 60 KB as a page downloads it, gzipped', (file) => {
+    const {length} = gzipSync(read(file), {level: 9});
+    console.log(`${file}: ${(length / 1000).toFixed(1)} KB gzipped`);
     expect(length).toBeLessThanOrEqual(MAX_GZIPPED_BYTES);
   });
 

@@ -6,7 +6,6 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import {Job} from '../../../kernels/task';
-import {LINEAR} from '../activation';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {pointwiseGeometry} from '../convInfo';
 import {withLastAnswer} from '../lastAnswer';
@@ -39,7 +38,7 @@ function transposedConvolve(
   const {outChannels: channels} = shape.filter; // of a block
   const [batch, height, width] = dy.shape;
   const {inShape, inHeight, inWidth, strideHeight, strideWidth} = info;
-  const blocks = multiply(backend, {x: dy, filter, shape, activation: LINEAR});
+  const blocks = multiply(backend, {x: dy, filter, shape});
   if (!blocks) return null;
   const {top, left} = info.padInfo;
   const sizes = [height, width, kh, inHeight, strideHeight, top];

@@ -1,0 +1,171 @@
+// Inferences that are repeated: noted once, then run as programs.
+import {engine, env, type Tensor} from '@tensorflow/tfjs-core';
+import {PoolFailure} from '../../runtime';
+import type {BlockSparseBackend} from '../blockSparseBackend';
+import {decidingOptions, options} from '../config';
+import {activeBackend} from '../register';
+import {fuseStrips} from './fuseStrips';
+import {Program, ShapeChanged} from './program';
+import {type PlanReport, stepReports} from './planReport';
+import {recordCalls, type RecordedProgram} from './recordCalls';
+import {traced, type Trace} from './trace';
+
+/** Programs that one model keeps: for so many kinds of inputs and outputs. */
+const MOST_PROGRAMS = 4;
+
+/** What is known of one kind of inference. */
+interface Entry {
+  readonly kind: string;
+  /** Types and shapes. */
+  readonly inputs: string;
+  readonly backend: BlockSparseBackend;
+  /** null before its second run. */
+  program: Program | null;
+  recorded: RecordedProgram | null;
+  /** Why there will be none. */
+  obstacle: string | null;
+  /** Forgets the program and frees what it holds. */
+  forget(): void;
+}
+
+/**
+ * The inferences of one model. A kind of inference is one set of outputs from inputs of one set of shapes: the first of a
+ * kind runs as ever, the second is noted (trace.ts), later ones run as its program. Where the backend is not active, or
+ * tfjs watches every kernel (profiles, debug mode, gradients), all run as ever.
+ */
+export class PlannedRuns {
+  private readonly entries = new Map<string, Entry>();
+
+  /**
+   * @param kind names the outputs and the inputs
+   * @param inputs all that the result hangs on beside constants, in the same order for the same kind
+   * @param run computes the outputs, in new tensors
+   */
+  run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[] {
+    const backend = activeBackend();
+    if (!backend || !options().regions || isWatched(backend) || inputs.some(({isDisposed}) => isDisposed)) return run();
+    const {threads, slots} = backend.runner;
+    const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
+    const key = `${kind} | ${shapes} | ${threads} ${slots} ${decidingOptions()}`;
+    const entry = this.entries.get(key);
+    if (entry?.backend !== backend) {
+      entry?.forget();
+      this.entries.delete(key);
+      this.makeRoom();
+      this.entries.set(key, {
+        kind,
+        inputs: shapes,
+        backend,
+        program: null,
+        recorded: null,
+        obstacle: null,
+        forget: () => undefined,
+      });
+      return run();
+    }
+    // Used last: now the last to go.
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    if (entry.program) return this.runProgram(key, entry, entry.program, inputs, run);
+    if (entry.obstacle !== null) return run();
+    return traced(backend, inputs, run, (trace) => {
+      if (typeof trace === 'string') entry.obstacle = trace;
+      else this.plan(key, entry, trace);
+    });
+  }
+
+  /** What is planned. */
+  reports(): PlanReport[] {
+    return [...this.entries.values()].map(({kind, inputs, obstacle, recorded, program}) => ({
+      kind,
+      inputs,
+      obstacle: recorded ? null : (obstacle ?? 'the inference was not repeated yet'),
+      steps: recorded ? stepReports(recorded) : [],
+      arenaBytes: program?.arenaBytes ?? 0,
+      programBytes: program?.bytes ?? 0,
+    }));
+  }
+
+  /**
+   * Milliseconds of each task and call of the inference that was run last, in the order of its report; they run one by one.
+   *
+   * @param inputs as of `run`
+   * @returns null if it is not planned
+   */
+  measure(inputs: readonly Tensor[]): number[] | null {
+    const entry = [...this.entries.values()].pop();
+    if (!entry?.program || entry.backend !== activeBackend()) return null;
+    const times: number[] = [];
+    for (const output of entry.program.run(inputs, times)) output.dispose();
+    return times;
+  }
+
+  private runProgram(
+    key: string,
+    entry: Entry,
+    program: Program,
+    inputs: readonly Tensor[],
+    run: () => Tensor[],
+  ): Tensor[] {
+    try {
+      return program.run(inputs);
+    } catch (error) {
+      // A new program can be made where threads are lost; not for shapes that change with the values.
+      const changed = error instanceof ShapeChanged;
+      if (!changed && !(error instanceof PoolFailure)) throw error;
+      entry.forget();
+      if (changed) entry.obstacle = 'a shape depends on the values of a tensor';
+      else this.entries.delete(key);
+      return run();
+    }
+  }
+
+  private plan(key: string, entry: Entry, trace: Trace): void {
+    const {backend} = entry;
+    const recorded = fuseStrips(recordCalls(backend, trace), backend.runner.threads);
+    if (!recorded.steps.some(({kind}) => kind === 'region')) {
+      for (const tensor of trace.kept) tensor.dispose();
+      entry.obstacle = 'no kernel of ours takes part';
+      return;
+    }
+    const program = new Program(backend, recorded);
+    entry.program = program;
+    entry.recorded = recorded;
+    // A program knows weights by their address.
+    const watches = [...trace.constants].map((dataId) =>
+      backend.whenReleased(dataId, () => {
+        entry.forget();
+        this.entries.delete(key);
+      }),
+    );
+    entry.forget = () => {
+      entry.forget = () => undefined;
+      entry.program = entry.recorded = null;
+      for (const stop of watches) stop();
+      program.dispose();
+      for (const tensor of trace.kept) tensor.dispose();
+    };
+  }
+
+  private makeRoom(): void {
+    for (const [key, entry] of this.entries) {
+      if (this.entries.size < MOST_PROGRAMS) return;
+      entry.forget();
+      this.entries.delete(key);
+    }
+  }
+}
+
+/** Whether somebody has to see every kernel, or every node's tensors. */
+function isWatched(backend: BlockSparseBackend): boolean {
+  const {state, backendName, backend: current} = engine();
+  return (
+    (current as unknown) !== backend ||
+    backendName === null ||
+    state.profiling ||
+    state.gradientDepth > 0 ||
+    state.kernelDepth > 0 ||
+    env().getBool('DEBUG') ||
+    env().getBool('KEEP_INTERMEDIATE_TENSORS')
+  );
+}

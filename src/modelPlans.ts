@@ -1,0 +1,44 @@
+// The plans of loaded models.
+import type {GraphModel} from '@tensorflow/tfjs-converter';
+import type {NamedTensorMap} from '@tensorflow/tfjs-core';
+import {PlannedRuns, type PlanReport} from './backend';
+import {planExecution} from './graph';
+
+const plans = new WeakMap<object, PlannedRuns>();
+
+/** Lets a loaded graph model's inferences run as programs. */
+export function planModel(model: GraphModel): void {
+  const runs = new PlannedRuns();
+  if (planExecution(model, runs)) plans.set(model, runs);
+}
+
+/**
+ * What is planned for a model: an entry for every kind of inference that was run lately, the last one last. An inference is
+ * planned when it is run for the second time.
+ *
+ * @throws Error if the model was not loaded while this backend was active, or has ops that cannot be planned.
+ */
+export function inspectPlans(model: object): PlanReport[] {
+  return plansOf(model).reports();
+}
+
+/**
+ * Milliseconds of each task and call of a model's last inference, in the order of its plan, which runs one by one for it.
+ *
+ * @param inputs as `model.execute` takes them
+ * @returns null if that inference is not planned
+ * @throws Error as `inspectPlans`
+ */
+export function measurePlan(model: object, inputs: NamedTensorMap): number[] | null {
+  const names = Object.keys(inputs).sort();
+  return plansOf(model).measure(names.map((name) => inputs[name]));
+}
+
+function plansOf(model: object): PlannedRuns {
+  const runs = plans.get(model);
+  if (runs) return runs;
+  throw new Error(
+    "inspectPlans: nothing is planned for this model. Load it after `await tf.setBackend('blocksparse-1xn')`; models with " +
+      'random, hash table or custom ops are not planned, nor are any after configure({rewrite: false}).',
+  );
+}
