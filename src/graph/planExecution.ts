@@ -1,15 +1,33 @@
 import type {GraphModel} from '@tensorflow/tfjs-converter';
 import type {NamedTensorMap, Tensor} from '@tensorflow/tfjs-core';
+import {splitExecution} from './splitExecution';
 
 /** Runs inferences; the same `kind` names the same computation, but for the shapes of the inputs. */
 export interface RepeatedRuns {
+  /** Whether an inference would be more than run as ever just now. */
+  isActive(): boolean;
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[];
 }
 
+/** A node of tfjs's executor. */
+export interface ExecutorNode {
+  readonly name: string;
+  readonly op: string;
+  readonly category: string;
+  readonly inputs: readonly ExecutorNode[];
+  readonly inputNames: readonly string[];
+  readonly children: readonly ExecutorNode[];
+}
+
 /** What tfjs-converter's GraphModel keeps to itself. */
-interface Executor {
-  readonly graph?: {readonly nodes?: Readonly<Record<string, {readonly op: string; readonly category: string}>>};
+export interface Executor {
+  readonly graph: {readonly nodes: Readonly<Record<string, ExecutorNode | undefined>>};
+  readonly weightMap: Readonly<Record<string, Tensor[]>>;
   execute(inputs: NamedTensorMap, outputs?: string[]): Tensor[];
+  executeAsync(inputs: NamedTensorMap, outputs?: string[]): Promise<Tensor[]>;
+  /** From keys of the signature to names of nodes. */
+  mapInputs(inputs: NamedTensorMap): NamedTensorMap;
+  mapOutputs(names: readonly string[]): string[];
 }
 
 /** Ops whose results hang on more than their inputs. */
@@ -23,9 +41,9 @@ const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable)/;
  * @param ours tells custom ops of this package
  */
 export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: string) => boolean): void {
-  const {executor} = model as unknown as {executor?: Executor};
-  const nodes = Object.values(executor?.graph?.nodes ?? {});
-  if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op)))) return;
+  const {executor} = model as unknown as {executor: Executor};
+  const nodes = Object.values(executor.graph.nodes) as ExecutorNode[];
+  if (nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op)))) return;
   const execute = executor.execute.bind(executor);
   executor.execute = (inputs, outputs) => {
     const names = Object.keys(inputs).sort();
@@ -35,4 +53,5 @@ export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: 
       () => execute(inputs, outputs),
     );
   };
+  splitExecution(executor, runs);
 }

@@ -31,6 +31,12 @@ interface Entry {
 export class PlannedRuns {
   private readonly entries = new Map<string, Entry>();
 
+  /** Whether programs are made and run just now. */
+  isActive(): boolean {
+    const backend = activeBackend();
+    return backend !== null && options().regions && !isWatched(backend);
+  }
+
   /**
    * @param kind names the outputs and the inputs
    * @param inputs all that the result hangs on beside constants, in the same order for the same kind
@@ -38,7 +44,7 @@ export class PlannedRuns {
    */
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[] {
     const backend = activeBackend();
-    if (!backend || !options().regions || isWatched(backend) || inputs.some(({isDisposed}) => isDisposed)) return run();
+    if (!backend || !this.isActive() || inputs.some(({isDisposed}) => isDisposed)) return run();
     const {threads, slots} = backend.runner;
     const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
     const key = `${kind} | ${shapes} | ${threads} ${slots} ${timesConfigured()}`;
