@@ -7,12 +7,14 @@ export interface RepeatedRuns {
   /** Whether an inference would be more than run as ever just now. */
   isActive(): boolean;
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[];
+  /** Frees whatever is held for later runs. */
+  forget(): void;
 }
 
 /** A node of tfjs's executor. */
 export interface ExecutorNode {
   readonly name: string;
-  readonly op: string;
+  op: string;
   readonly category: string;
   readonly inputs: readonly ExecutorNode[];
   readonly inputNames: readonly string[];

@@ -138,8 +138,19 @@ export function splitExecution(executor: Executor, runs: RepeatedRuns): void {
       const {before, stretch, after} = parts;
       if (before.length) add(before, await own.executeAsync.call(executor, given, [...before]));
       const all = {...given, ...made};
-      const compute = () => own.execute.call(executor, all, [...stretch]);
-      add(stretch, runs.run(`async ${key}`, [...fed, ...before].map((name) => all[name]), compute));
+      const compute = () =>
+        asPlaceholders(
+          before.map((name) => nodes[name]!),
+          () => own.execute.call(executor, all, [...stretch]),
+        );
+      add(
+        stretch,
+        runs.run(
+          `async ${key}`,
+          [...fed, ...before].map((name) => all[name]),
+          compute,
+        ),
+      );
       results = after
         ? await own.executeAsync.call(executor, {...given, ...made}, asked)
         : asked.map((name) => made[parseRef(name).node]);
@@ -153,6 +164,17 @@ export function splitExecution(executor: Executor, runs: RepeatedRuns): void {
       dispose(Object.values(made).filter((tensor) => !results.includes(tensor)));
     }
   };
+}
+
+/** Runs `f` with nodes that pass for placeholders: `execute` would refuse to be fed what control flow gives. */
+function asPlaceholders<T>(fed: readonly ExecutorNode[], f: () => T): T {
+  const ops = fed.map(({op}) => op);
+  for (const node of fed) node.op = 'Placeholder';
+  try {
+    return f();
+  } finally {
+    fed.forEach((node, i) => (node.op = ops[i]));
+  }
 }
 
 function isControl({category}: ExecutorNode): boolean {

@@ -19,6 +19,8 @@ interface Entry {
   recorded: RecordedProgram | null;
   /** Why there will be none. */
   obstacle: string | null;
+  /** Variables that the program has read, with the data that it knows. */
+  variables: Trace['variables'];
   /** Forgets the program and frees what it holds. */
   forget(): void;
 }
@@ -49,11 +51,12 @@ export class PlannedRuns {
     const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
     const key = `${kind} | ${shapes} | ${threads} ${slots} ${timesConfigured()}`;
     const entry = this.entries.get(key);
-    if (entry?.backend !== backend) {
+    if (!entry || entry.backend !== backend || entry.variables.some(([{dataId}, known]) => dataId !== known)) {
       entry?.forget();
       this.entries.delete(key);
       this.makeRoom();
-      this.entries.set(key, {backend, program: null, recorded: null, obstacle: null, forget: () => undefined});
+      const forget = () => undefined;
+      this.entries.set(key, {backend, program: null, recorded: null, obstacle: null, variables: [], forget});
       return run();
     }
     // Used last: now the last to go.
@@ -70,6 +73,12 @@ export class PlannedRuns {
   /** The programs that there are, and the reasons why some inferences have none. */
   list(): {readonly kind: string; readonly program: RecordedProgram | null; readonly obstacle: string | null}[] {
     return [...this.entries].map(([kind, {recorded, obstacle}]) => ({kind, program: recorded, obstacle}));
+  }
+
+  /** Forgets all programs. */
+  forget(): void {
+    for (const entry of this.entries.values()) entry.forget();
+    this.entries.clear();
   }
 
   private runProgram(
@@ -103,6 +112,7 @@ export class PlannedRuns {
     const program = new Program(backend, recorded);
     entry.program = program;
     entry.recorded = recorded;
+    entry.variables = trace.variables;
     // A program knows weights by their address.
     const watches = [...trace.constants].map((dataId) =>
       backend.whenReleased(dataId, () => {
