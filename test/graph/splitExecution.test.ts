@@ -321,6 +321,26 @@ describe('the splitting of a graph', () => {
     expect(splitOf(graph, [doubled(graph, sum, 2), 'counted'])).toBeNull();
   });
 
+  it('finds nothing in a branch', () => {
+    const {graph, x} = start();
+    const branch = graph.add('branch', 'Switch', [x, graph.add('pred', 'Less', [x, x])], FLOATS, 6);
+    const merge = graph.add('merge', 'Merge', [graph.conv('conv', branch), x]);
+    expect(splitOf(graph, [merge])).toBeNull();
+    expect(splitOf(graph, [graph.conv('behind', merge)])).toBeNull();
+  });
+
+  it('hands on values that control flow gives, and no lists', () => {
+    const {graph, x} = start();
+    const list = graph.add('list', 'TensorListFromTensor', [x, graph.ints('any', [-1])]);
+    const stack = (name: string) => graph.add(name, 'TensorListStack', [list, 'any'], FLOATS, 6);
+    const scores = graph.conv('scores', stack('one'), {out: 4});
+    const length = graph.add('length', 'TensorListLength', [list]);
+    const chosen = graph.add('chosen', 'NonMaxSuppressionV3', [stack('two'), scores, length]);
+    const split = splitOf(graph, [chosen]);
+    expect([...split!.before].sort()).toEqual(['one', 'two']);
+    expect(split).toMatchObject({stretch: ['scores'], after: true});
+  });
+
   it('does not feed nodes of which other outputs are used, nor results that are the input or constant', () => {
     const {graph, x} = start();
     const conv = graph.conv('conv', x, {out: 4});
