@@ -23,18 +23,6 @@ const ALIAS = /^(Reshape|ExpandDims|Squeeze|Identity|Cast)$/;
 /** Ops of control flow that give values; most give handles, which mean nothing in another run. */
 const VALUES = /^(TensorListStack|TensorArrayGatherV3|NonMaxSuppression|Where)/;
 
-/** What is known of a node from those before it; each only grows along the graph. */
-interface Facts {
-  /** Frames of loops around it; Infinity where it may not run at all. */
-  readonly depth: number;
-  /** How often plain nodes follow control flow on a way to it. */
-  readonly level: number;
-  /** 0: hangs on nothing but constants and shapes. 1: may be an input, or control flow. 2: is computed. */
-  readonly rank: number;
-}
-
-const NOTHING: Facts = {depth: 0, level: 0, rank: 0};
-
 /**
  * Finds what to compute apart, for any outputs.
  *
@@ -45,32 +33,36 @@ export function splitter(
   nodes: readonly ExecutorNode[],
   weights: Readonly<Record<string, unknown>>,
 ): (outputs: readonly ExecutorNode[], fed: ReadonlySet<string>) => Split | null {
-  const facts = new Map<ExecutorNode, Facts>();
-  const factsOf = (node: ExecutorNode) => facts.get(node) ?? NOTHING;
-  const isPlain = (node: ExecutorNode) => !isControl(node) && factsOf(node).depth === 0;
-  // Loops lead back: again until nothing grows.
-  for (let pass = 0, grown = true; grown && pass < nodes.length; pass++) {
-    grown = false;
-    for (const node of nodes) {
-      if (weights[node.name]) continue;
-      const [before, now] = [factsOf(node), follow(node, node.inputs.map(factsOf), node.inputs.map(isPlain))];
-      if (now.depth === before.depth && now.level === before.level && now.rank === before.rank) continue;
-      facts.set(node, now);
-      grown = true;
-    }
-  }
+  const alongGraph = (next: (node: ExecutorNode, of: NumberOf) => number) => growAlong(nodes, weights, next);
+  const frames = alongGraph(({op, inputs}, of) => {
+    const around = most(inputs.map(of));
+    return op === 'Enter' ? around + 1 : op === 'Exit' ? most([around - 1]) : around;
+  });
+  // Behind a branch outside of loops a node may not run at all.
+  const branches = alongGraph((node, of) => (node.op === 'Switch' && !frames(node) ? 1 : most(node.inputs.map(of))));
+  const isWithin = (node: ExecutorNode) => frames(node) + branches(node) > 0;
+  const isPlain = (node: ExecutorNode) => !isControl(node) && !isWithin(node);
+  // How often plain nodes follow control flow on a way to a node.
+  const level = alongGraph((node, of) =>
+    most(node.inputs.map((input) => of(input) + (isPlain(node) && !isPlain(input) ? 1 : 0))),
+  );
+  // 0: hangs on nothing but constants and shapes. 1: may be an input, or comes from control flow. 2: is computed.
+  const rank = alongGraph((node, of) => {
+    if (node.op.startsWith('Placeholder') || !isPlain(node)) return 1;
+    const before = FROM_SHAPES.test(node.op) ? 0 : most(node.inputs.map(of));
+    return before && !ALIAS.test(node.op) ? 2 : before;
+  });
   const work: number[] = [];
   for (const node of nodes) {
-    const {level} = factsOf(node);
-    if (isPlain(node) && HEAVY.test(node.op)) work[level] = (work[level] ?? 0) + 1;
+    if (isPlain(node) && HEAVY.test(node.op)) work[level(node)] = (work[level(node)] ?? 0) + 1;
   }
-  const heaviest = work.reduce((best, count, level) => (count > (work[best] ?? 0) ? level : best), 0);
+  const heaviest = work.reduce((best, count, i) => (count > (work[best] ?? 0) ? i : best), 0);
 
   /** Whether a node can be computed apart: the stretch itself and what control flow gives before it. */
   const isApart = (node: ExecutorNode) => {
-    const {depth, level, rank} = factsOf(node);
-    if (depth > 0 || level > heaviest || node.category === 'logical' || hasMoreOutputs(node)) return false;
-    return isControl(node) ? level < heaviest && VALUES.test(node.op) : rank === 2;
+    // Of logical ops tfjs takes the type of the inputs for that of the output, and would refuse it.
+    if (isWithin(node) || level(node) > heaviest || node.category === 'logical' || hasMoreOutputs(node)) return false;
+    return isControl(node) ? level(node) < heaviest && VALUES.test(node.op) : rank(node) === 2;
   };
 
   return (outputs, fed) => {
@@ -109,6 +101,7 @@ export function splitExecution(executor: Executor, runs: RepeatedRuns): void {
   const executeAsync = executor.executeAsync.bind(executor);
   // Not what feeding.ts has put in their place: inner nodes are fed here as they are in this graph.
   const own = Object.getPrototypeOf(executor) as Executor;
+  const nodesOf = (names: readonly string[]) => names.map((name) => nodes[name]!);
   const splits = new Map<string, Split | null>();
   let split: ReturnType<typeof splitter> | undefined;
 
@@ -117,10 +110,7 @@ export function splitExecution(executor: Executor, runs: RepeatedRuns): void {
     const isInput = feeds.every(({node}) => nodes[node]?.op.startsWith('Placeholder'));
     if (!isInput || !fetches.every(({node, output}) => nodes[node] && output === 0)) return null;
     split ??= splitter(Object.values(nodes) as ExecutorNode[], executor.weightMap);
-    return split(
-      fetches.map(({node}) => nodes[node]!),
-      new Set(feeds.map(({node}) => node)),
-    );
+    return split(nodesOf(fetches.map(({node}) => node)), new Set(feeds.map(({node}) => node)));
   };
 
   executor.executeAsync = async (inputs, outputs = []) => {
@@ -131,25 +121,18 @@ export function splitExecution(executor: Executor, runs: RepeatedRuns): void {
     if (!splits.has(key)) splits.set(key, splitFor(fed, asked));
     const parts = splits.get(key);
     if (!parts) return executeAsync(inputs, outputs);
+    const {before, stretch, after} = parts;
     const made: NamedTensorMap = {};
     let results: Tensor[] = [];
     const add = (names: readonly string[], tensors: Tensor[]) => names.forEach((name, i) => (made[name] = tensors[i]));
     try {
-      const {before, stretch, after} = parts;
       if (before.length) add(before, await own.executeAsync.call(executor, given, [...before]));
       const all = {...given, ...made};
-      const compute = () =>
-        asPlaceholders(
-          before.map((name) => nodes[name]!),
-          () => own.execute.call(executor, all, [...stretch]),
-        );
+      const tensors = [...fed, ...before].map((name) => all[name]);
+      const compute = () => own.execute.call(executor, all, [...stretch]);
       add(
         stretch,
-        runs.run(
-          `async ${key}`,
-          [...fed, ...before].map((name) => all[name]),
-          compute,
-        ),
+        asPlaceholders(nodesOf(before), () => runs.run(`async ${key}`, tensors, compute)),
       );
       results = after
         ? await own.executeAsync.call(executor, {...given, ...made}, asked)
@@ -181,20 +164,30 @@ function isControl({category}: ExecutorNode): boolean {
   return category === 'control' || category === 'dynamic';
 }
 
-function follow(node: ExecutorNode, inputs: readonly Facts[], plain: readonly boolean[]): Facts {
-  const {op} = node;
-  const most = (values: readonly number[]) => Math.max(0, ...values);
-  const around = most(inputs.map(({depth}) => depth));
-  let depth = around;
-  if (op === 'Enter') depth++;
-  // A branch outside of loops: what is behind it may never run.
-  else if (op === 'Switch' && around === 0) depth = Infinity;
-  else if (op === 'Exit') depth = most([around - 1]);
-  const isPlain = !isControl(node) && depth === 0;
-  const level = most(inputs.map((input, i) => input.level + (isPlain && !plain[i] ? 1 : 0)));
-  if (op.startsWith('Placeholder') || !isPlain) return {depth, level, rank: 1};
-  const rank = FROM_SHAPES.test(op) ? 0 : most(inputs.map((input) => input.rank));
-  return {depth, level, rank: rank && !ALIAS.test(op) ? 2 : rank};
+type NumberOf = (node: ExecutorNode) => number;
+
+/** A number for each node that follows from those of its inputs, and is not smaller than with smaller ones; 0 for weights. */
+function growAlong(
+  nodes: readonly ExecutorNode[],
+  weights: Readonly<Record<string, unknown>>,
+  next: (node: ExecutorNode, of: NumberOf) => number,
+): NumberOf {
+  const numbers = new Map<ExecutorNode, number>();
+  const of: NumberOf = (node) => numbers.get(node) ?? 0;
+  // Loops lead back: again until nothing grows.
+  for (let pass = 0, grown = true; grown && pass < nodes.length; pass++) {
+    grown = false;
+    for (const node of nodes) {
+      const number = weights[node.name] ? 0 : next(node, of);
+      grown ||= number !== of(node);
+      numbers.set(node, number);
+    }
+  }
+  return of;
+}
+
+function most(values: readonly number[]): number {
+  return Math.max(0, ...values);
 }
 
 /** tfjs takes one output of a node as fed. */

@@ -282,10 +282,13 @@ describe('the splitting of a graph', () => {
       executor: {graph: {nodes: Record<string, ExecutorNode>}; weightMap: Record<string, tf.Tensor[]>};
     };
     const {nodes} = executor.graph;
-    const split = splitter(Object.values(nodes), executor.weightMap)(
-      outputs.map((name) => nodes[name]),
-      new Set(fed),
-    );
+    const splitIn = (order: ExecutorNode[]) =>
+      splitter(order, executor.weightMap)(
+        outputs.map((name) => nodes[name]),
+        new Set(fed),
+      );
+    const split = splitIn(Object.values(nodes));
+    expect(splitIn(Object.values(nodes).reverse())).toEqual(split);
     model.dispose();
     return split;
   }
