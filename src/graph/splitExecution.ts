@@ -38,13 +38,12 @@ export function splitter(
     const around = most(inputs.map(of));
     return op === 'Enter' ? around + 1 : op === 'Exit' ? most([around - 1]) : around;
   });
-  // Behind a branch outside of loops a node may not run at all.
-  const branches = alongGraph((node, of) => (node.op === 'Switch' && !frames(node) ? 1 : most(node.inputs.map(of))));
-  const isWithin = (node: ExecutorNode) => frames(node) + branches(node) > 0;
-  const isPlain = (node: ExecutorNode) => !isControl(node) && !isWithin(node);
-  // How often plain nodes follow control flow on a way to a node.
+  const isPlain = (node: ExecutorNode) => !isControl(node) && frames(node) === 0;
+  // How often plain nodes follow control flow on a way to a node. Behind a branch outside of loops it may not run at all.
   const level = alongGraph((node, of) =>
-    most(node.inputs.map((input) => of(input) + (isPlain(node) && !isPlain(input) ? 1 : 0))),
+    node.op === 'Switch' && frames(node) === 0
+      ? Infinity
+      : most(node.inputs.map((input) => of(input) + (isPlain(node) && !isPlain(input) ? 1 : 0))),
   );
   // 0: hangs on nothing but constants and shapes. 1: may be an input, or comes from control flow. 2: is computed.
   const rank = alongGraph((node, of) => {
@@ -61,7 +60,7 @@ export function splitter(
   /** Whether a node can be computed apart: the stretch itself and what control flow gives before it. */
   const isApart = (node: ExecutorNode) => {
     // Of logical ops tfjs takes the type of the inputs for that of the output, and would refuse it.
-    if (isWithin(node) || level(node) > heaviest || node.category === 'logical' || hasMoreOutputs(node)) return false;
+    if (frames(node) > 0 || level(node) > heaviest || node.category === 'logical' || hasMoreOutputs(node)) return false;
     return isControl(node) ? level(node) < heaviest && VALUES.test(node.op) : rank(node) === 2;
   };
 
@@ -193,10 +192,7 @@ function most(values: readonly number[]): number {
 /** tfjs takes one output of a node as fed. */
 function hasMoreOutputs({name, children}: ExecutorNode): boolean {
   return children.some(({inputNames}) =>
-    inputNames.some((input) => {
-      const {node, output} = parseRef(input);
-      return node === name && output > 0;
-    }),
+    inputNames.some((input) => input.startsWith(`${name}:`) && !input.endsWith(':0')),
   );
 }
 
