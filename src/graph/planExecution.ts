@@ -1,15 +1,35 @@
 import type {GraphModel} from '@tensorflow/tfjs-converter';
 import type {NamedTensorMap, Tensor} from '@tensorflow/tfjs-core';
+import {splitExecution} from './splitExecution';
 
 /** Runs inferences; the same `kind` names the same computation, but for the shapes of the inputs. */
 export interface RepeatedRuns {
+  /** Whether an inference would be more than run as ever just now. */
+  isActive(): boolean;
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[];
+  /** Frees whatever is held for later runs. */
+  forget(): void;
+}
+
+/** A node of tfjs's executor. */
+export interface ExecutorNode {
+  readonly name: string;
+  op: string;
+  readonly category: string;
+  readonly inputs: readonly ExecutorNode[];
+  readonly inputNames: readonly string[];
+  readonly children: readonly ExecutorNode[];
 }
 
 /** What tfjs-converter's GraphModel keeps to itself. */
-interface Executor {
-  readonly graph?: {readonly nodes?: Readonly<Record<string, {readonly op: string; readonly category: string}>>};
+export interface Executor {
+  readonly graph: {readonly nodes: Readonly<Record<string, ExecutorNode | undefined>>};
+  readonly weightMap: Readonly<Record<string, Tensor[]>>;
   execute(inputs: NamedTensorMap, outputs?: string[]): Tensor[];
+  executeAsync(inputs: NamedTensorMap, outputs?: string[]): Promise<Tensor[]>;
+  /** From keys of the signature to names of nodes. */
+  mapInputs(inputs: NamedTensorMap): NamedTensorMap;
+  mapOutputs(names: readonly string[]): string[];
 }
 
 /** Ops whose results hang on more than their inputs. */
@@ -23,9 +43,9 @@ const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable)/;
  * @returns whether they do
  */
 export function planExecution(model: GraphModel, runs: RepeatedRuns): boolean {
-  const {executor} = model as unknown as {executor?: Executor};
-  const nodes = Object.values(executor?.graph?.nodes ?? {});
-  if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || category === 'custom')) return false;
+  const {executor} = model as unknown as {executor: Executor};
+  const nodes = Object.values(executor.graph.nodes) as ExecutorNode[];
+  if (nodes.some(({op, category}) => STATEFUL.test(op) || category === 'custom')) return false;
   const execute = executor.execute.bind(executor);
   executor.execute = (inputs, outputs) => {
     const names = Object.keys(inputs).sort();
@@ -35,5 +55,6 @@ export function planExecution(model: GraphModel, runs: RepeatedRuns): boolean {
       () => execute(inputs, outputs),
     );
   };
+  splitExecution(executor, runs);
   return true;
 }

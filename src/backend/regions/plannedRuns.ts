@@ -24,6 +24,8 @@ interface Entry {
   recorded: RecordedProgram | null;
   /** Why there will be none. */
   obstacle: string | null;
+  /** Variables that the program has read, with the data that it knows. */
+  variables: Trace['variables'];
   /** Forgets the program and frees what it holds. */
   forget(): void;
 }
@@ -36,6 +38,12 @@ interface Entry {
 export class PlannedRuns {
   private readonly entries = new Map<string, Entry>();
 
+  /** Whether programs are made and run just now. */
+  isActive(): boolean {
+    const backend = activeBackend();
+    return backend !== null && options().regions && !isWatched(backend);
+  }
+
   /**
    * @param kind names the outputs and the inputs
    * @param inputs all that the result hangs on beside constants, in the same order for the same kind
@@ -43,12 +51,12 @@ export class PlannedRuns {
    */
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[] {
     const backend = activeBackend();
-    if (!backend || !options().regions || isWatched(backend) || inputs.some(({isDisposed}) => isDisposed)) return run();
+    if (!backend || !this.isActive() || inputs.some(({isDisposed}) => isDisposed)) return run();
     const {threads, slots} = backend.runner;
     const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
     const key = `${kind} | ${shapes} | ${threads} ${slots} ${decidingOptions()}`;
     const entry = this.entries.get(key);
-    if (entry?.backend !== backend) {
+    if (!entry || entry.backend !== backend || entry.variables.some(([{dataId}, known]) => dataId !== known)) {
       entry?.forget();
       this.entries.delete(key);
       this.makeRoom();
@@ -59,6 +67,7 @@ export class PlannedRuns {
         program: null,
         recorded: null,
         obstacle: null,
+        variables: [],
         forget: () => undefined,
       });
       return run();
@@ -100,6 +109,12 @@ export class PlannedRuns {
     return times;
   }
 
+  /** Forgets all programs. */
+  forget(): void {
+    for (const entry of this.entries.values()) entry.forget();
+    this.entries.clear();
+  }
+
   private runProgram(
     key: string,
     entry: Entry,
@@ -131,6 +146,7 @@ export class PlannedRuns {
     const program = new Program(backend, recorded);
     entry.program = program;
     entry.recorded = recorded;
+    entry.variables = trace.variables;
     // A program knows weights by their address.
     const watches = [...trace.constants].map((dataId) =>
       backend.whenReleased(dataId, () => {
