@@ -44,12 +44,15 @@ export function depthwiseConvolve(
     backend,
   );
   if (!activation || [...x.shape, ...info.outShape].includes(0)) return null;
-  const taps = backend.tapCache.resolve({
-    filter: filter.dataId,
-    bias: bias?.dataId ?? null,
-    count: geometry.kernelHeight * geometry.kernelWidth,
-    channels: outChannels,
-  });
+  const taps = backend.tapCache.resolve(
+    {
+      filter: filter.dataId,
+      bias: bias?.dataId ?? null,
+      count: geometry.kernelHeight * geometry.kernelWidth,
+      channels: outChannels,
+    },
+    backend.records,
+  );
   const cut = cutDepthwise({...geometry, outChannels, multiplier}, backend.runner.threads);
   const out = makeOutput(backend, info.outShape, (output) =>
     backend.runner.depthwiseConv2d({

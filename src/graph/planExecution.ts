@@ -9,7 +9,10 @@ export interface RepeatedRuns {
 /** What tfjs-converter's GraphModel keeps to itself. */
 interface Executor {
   readonly graph?: {readonly nodes?: Readonly<Record<string, {readonly op: string; readonly category: string}>>};
+  readonly weightMap?: Readonly<Record<string, readonly Tensor[]>>;
   execute(inputs: NamedTensorMap, outputs?: string[]): Tensor[];
+  /** Forgets what an inference before left under the flag KEEP_INTERMEDIATE_TENSORS, as every inference does. */
+  disposeIntermediateTensors?(): void;
 }
 
 /** Ops whose results hang on more than their inputs. */
@@ -17,8 +20,9 @@ const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable)/;
 
 /**
  * Lets the inferences of a loaded model go through `runs`. Whatever is asked for by name, and whatever is fed, is an
- * inference of its own kind. A model with ops that are not functions of their inputs is left alone, and so is one with
- * custom ops of others, which may be anything.
+ * inference of its own kind, and so are those with other weights. A model with ops that are not functions of their inputs
+ * is left alone, and so is one with custom ops of others, which may be anything. So is an inference where an input is
+ * missing, or is a weight at the same time.
  *
  * @param ours tells custom ops of this package
  */
@@ -27,12 +31,29 @@ export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: 
   const nodes = Object.values(executor?.graph?.nodes ?? {});
   if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op)))) return;
   const execute = executor.execute.bind(executor);
+  let weights: readonly Tensor[] = [];
+  let changes = 0;
   executor.execute = (inputs, outputs) => {
     const names = Object.keys(inputs).sort();
-    return runs.run(
-      JSON.stringify([names, outputs ?? null]),
-      names.map((name) => inputs[name]),
-      () => execute(inputs, outputs),
+    const given = names.map((name) => inputs[name] as Tensor | undefined);
+    if (!areThese(executor.weightMap, weights)) {
+      weights = Object.values(executor.weightMap ?? {}).flat();
+      changes++;
+    }
+    if (given.some((input) => !input || weights.some(({dataId}) => dataId === input.dataId)))
+      return execute(inputs, outputs);
+    executor.disposeIntermediateTensors?.();
+    return runs.run(JSON.stringify([names, outputs ?? null, changes]), given as Tensor[], () =>
+      execute(inputs, outputs),
     );
   };
+}
+
+/** Whether a model has these weights, in this order; asked in every inference. */
+function areThese(weightMap: Executor['weightMap'], weights: readonly Tensor[]): boolean {
+  let i = 0;
+  for (const name in weightMap) {
+    for (const tensor of weightMap[name]) if (tensor !== weights[i++]) return false;
+  }
+  return i === weights.length;
 }

@@ -57,7 +57,7 @@ export class PlannedRuns {
     if (entry.obstacle !== null) return run();
     return traced(backend, inputs, run, (trace) => {
       if (typeof trace === 'string') entry.obstacle = trace;
-      else this.plan(key, entry, trace);
+      else this.tryToPlan(key, entry, trace);
     });
   }
 
@@ -86,14 +86,21 @@ export class PlannedRuns {
     }
   }
 
+  /** An inference that has run does not fail because there can be no program for the next. */
+  private tryToPlan(key: string, entry: Entry, trace: Trace): void {
+    try {
+      this.plan(key, entry, trace);
+    } catch (error) {
+      for (const tensor of trace.kept) tensor.dispose();
+      entry.obstacle = (error as Error).message;
+    }
+  }
+
+  /** @throws Error with what stands against it; nothing is held then. */
   private plan(key: string, entry: Entry, trace: Trace): void {
     const {backend} = entry;
     const recorded = recordCalls(backend, trace);
-    if (!recorded.steps.some(({kind}) => kind === 'region')) {
-      for (const tensor of trace.kept) tensor.dispose();
-      entry.obstacle = 'no kernel of ours takes part';
-      return;
-    }
+    if (!recorded.steps.some(({kind}) => kind === 'region')) throw new Error('no kernel of ours takes part');
     const program = new Program(backend, recorded);
     entry.program = program;
     entry.recorded = recorded;

@@ -4,7 +4,7 @@ import {type ArenaLayout, layOutArena} from '../../plan';
 import {HeapBlock, PoolFailure, Segment} from '../../runtime';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {mapInputs} from './trace';
-import type {RecordedCall, RecordedProgram} from './recordCalls';
+import type {RecordedCall, RecordedProgram, View} from './recordCalls';
 
 /** A call gave a result of another shape than when it was recorded: what follows does not fit. */
 export class ShapeChanged extends Error {}
@@ -28,9 +28,7 @@ export class Program {
   private readonly arena: ArenaLayout;
   private readonly scratchBytes: number;
   private readonly patches = new Map<number, Patch>();
-  /** Tensors in the arena for the calls that use them, by buffer. */
-  private readonly views = new Map<number, TensorInfo>();
-  /** Where the workspace was when `views` and addresses in it were written. */
+  /** Where the workspace was when addresses in it were written. */
   private workspace = 0;
 
   /** @throws Error if the heap is exhausted; nothing is held then. */
@@ -81,26 +79,36 @@ export class Program {
   run(inputs: readonly TensorInfo[]): Tensor[] {
     const {backend, recorded} = this;
     this.settle();
-    /** Tensors of this run by buffer: inputs, results of calls, outputs. */
+    /** Tensors of this run by buffer: inputs, results of calls, outputs, views of the arena. */
     const tensors = new Map<number, TensorInfo>(inputs.map((input, i) => [i, input]));
     const made = new Set<number>();
     const make = (buffer: number, info: TensorInfo) => {
       tensors.set(buffer, info);
       made.add(buffer);
     };
+    // For one run: backends keep what they make of a tensor's values, of a filter's say, as long as the tensor lives.
+    const views: TensorInfo[] = [];
     const outputs = new Set(recorded.outputs.map(({buffer}) => buffer));
     try {
       for (const {buffer, shape, dtype} of recorded.outputs) {
         if (recorded.buffers[buffer].origin === 'output' && !made.has(buffer))
           make(buffer, backend.makeOutput(shape, dtype));
       }
-      for (const [buffer, {dataId}] of tensors) this.setBuffer(buffer, backend.getMemoryOffset(dataId));
+      for (const [buffer, {dataId}] of tensors) this.setTensor(buffer, dataId);
       for (const step of recorded.steps) {
         if (step.kind === 'region') {
           const steps = this.stepsAt + 4 * StepWord.words * step.begin;
           backend.runner.runSteps(steps, step.end - step.begin, step.workMs);
         } else {
-          this.call(step.call, tensors, make);
+          const {call} = step;
+          for (const buffer of call.views.values()) {
+            if (tensors.has(buffer)) continue;
+            const {shape, dtype} = recorded.buffers[buffer];
+            const view = backend.makeView(shape, dtype, this.arenaAddress(buffer));
+            tensors.set(buffer, view);
+            views.push(view);
+          }
+          this.call(call, tensors, make);
         }
         for (const buffer of made) {
           const {origin, last} = recorded.buffers[buffer];
@@ -109,12 +117,14 @@ export class Program {
           backend.disposeData(tensors.get(buffer)!.dataId);
         }
       }
-      const results = recorded.outputs.map(({buffer, shape, dtype}, i) => {
+      const results = new Map<View, Tensor>();
+      for (const output of new Set(recorded.outputs)) {
+        const {buffer, shape, dtype} = output;
         const {dataId} = tensors.get(buffer)!;
-        if (recorded.outputs.findIndex((other) => other.buffer === buffer) < i) backend.incRef(dataId);
-        return engine().makeTensorFromTensorInfo({dataId, shape, dtype});
-      });
-      return results;
+        if ([...results.keys()].some((other) => other.buffer === buffer)) backend.incRef(dataId);
+        results.set(output, engine().makeTensorFromTensorInfo({dataId, shape, dtype}));
+      }
+      return recorded.outputs.map((output) => results.get(output)!);
     } catch (error) {
       const lost = error instanceof PoolFailure;
       // A worker that is slow rather than dead may still write to all of this.
@@ -125,13 +135,14 @@ export class Program {
         else backend.disposeData(dataId);
       }
       throw error;
+    } finally {
+      for (const {dataId} of views) backend.forgetView(dataId);
     }
   }
 
   dispose(): void {
     const {backend} = this;
     if (!backend.wasm) return; // its heap is gone
-    this.forgetViews();
     this.block.free();
     if (--backend.programs === 0) backend.workspace.free();
   }
@@ -156,7 +167,6 @@ export class Program {
     workspace.reserve(this.workspaceBytes);
     if (workspace.address === this.workspace) return;
     this.workspace = workspace.address;
-    this.forgetViews();
     this.setAddress(Segment.scratch, this.workspace);
     this.recorded.buffers.forEach(({origin}, buffer) => {
       if (origin === 'arena') this.setBuffer(buffer, this.arenaAddress(buffer));
@@ -165,6 +175,12 @@ export class Program {
 
   private arenaAddress(buffer: number): number {
     return this.workspace + this.scratchBytes + this.arena.offsets[buffer];
+  }
+
+  /** A tensor's data is what the program works on: it must not be dropped while it does. */
+  private setTensor(buffer: number, dataId: object): void {
+    this.backend.dataIdMap.pin(dataId);
+    this.setBuffer(buffer, this.backend.getMemoryOffset(dataId));
   }
 
   private setBuffer(buffer: number, address: number): void {
@@ -191,7 +207,7 @@ export class Program {
     const tensorOf = (info: TensorInfo): TensorInfo => {
       const buffer = views.get(info.dataId);
       if (buffer === undefined) return info;
-      const {dataId} = tensors.get(buffer) ?? this.view(buffer);
+      const {dataId} = tensors.get(buffer)!;
       return {dataId, shape: info.shape, dtype: info.dtype};
     };
     const kernel = getKernel(kernelName, BACKEND);
@@ -201,24 +217,8 @@ export class Program {
     infos.forEach((info, i) => {
       const {buffer, shape, dtype} = outputs[i];
       if (info.dtype !== dtype || !util.arraysEqual(info.shape, shape)) throw new ShapeChanged();
-      this.setBuffer(buffer, backend.getMemoryOffset(info.dataId));
+      this.setTensor(buffer, info.dataId);
     });
-  }
-
-  /** A buffer of the arena as a tensor. */
-  private view(buffer: number): TensorInfo {
-    let view = this.views.get(buffer);
-    if (!view) {
-      const {shape, dtype} = this.recorded.buffers[buffer];
-      view = this.backend.makeView(shape, dtype, this.arenaAddress(buffer));
-      this.views.set(buffer, view);
-    }
-    return view;
-  }
-
-  private forgetViews(): void {
-    for (const {dataId} of this.views.values()) this.backend.forgetView(dataId);
-    this.views.clear();
   }
 }
 

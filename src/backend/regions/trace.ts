@@ -17,6 +17,7 @@ export interface TracedCall {
 export interface Trace {
   readonly inputs: readonly TensorInfo[];
   readonly calls: readonly TracedCall[];
+  /** One and the same where a tensor is asked for twice. */
   readonly outputs: readonly TensorInfo[];
   /** Data that calls use and that no call makes: weights, and what was made for the one inference. */
   readonly constants: ReadonlySet<object>;
@@ -84,10 +85,12 @@ export function traced(
     // Data that outlives the inference has an owner: it must not be held here when its owner disposes of it.
     for (const tensor of held) if (backend.refCount(tensor.dataId) > 1) tensor.dispose();
     const kept = held.filter((tensor) => !tensor.isDisposed);
+    for (const {dataId} of kept) backend.isNoWeight(dataId);
     if (results) {
       const fresh = results.every(({dataId}) => dependent.has(dataId) && !given.has(dataId));
       if (!fresh) obstacle ??= 'an output is an input or a constant';
-      const outputs = results.map(infoOf);
+      const infos = new Map(results.map((tensor) => [tensor, infoOf(tensor)]));
+      const outputs = results.map((tensor) => infos.get(tensor)!);
       const needed = liveCalls(calls, outputs);
       if (obstacle === null) {
         onTrace({inputs: inputs.map(infoOf), calls: needed, outputs, constants: new Set(constants.keys()), kept});
