@@ -5,6 +5,8 @@ import {configure} from '../../src';
 import {PlannedRuns} from '../../src/backend';
 import {Program} from '../../src/backend/regions/program';
 import type {RecordedProgram} from '../../src/backend/regions/recordCalls';
+import {ConvGraphBuilder} from '../graph/convGraphs';
+import {randomFloats, randomNumbers} from './random';
 
 export type Inputs = tf.Tensor | tf.Tensor[] | tf.NamedTensorMap;
 
@@ -39,19 +41,20 @@ export function infer(model: GraphModel, inputs: Inputs, fetch?: string | string
 /**
  * Runs inferences with regions off, and the same with regions on: expects the same bits, shapes and types of all.
  *
- * @param inputs of inference 0, 1, ..
- * @returns how many ran as programs
+ * @param inputs makes those of inference 0, 1, .., which are disposed of after it
+ * @returns what became of the latter
  */
 export function expectSameAsWithoutRegions(
   model: GraphModel,
   inputs: (inference: number) => Inputs,
   {fetch, inferences = 5}: {fetch?: string | string[]; inferences?: number} = {},
-): number {
+): Pick<ProgramWatch, 'runs' | 'obstacles' | 'steps'> {
   const all = (regions: boolean) => {
     configure({regions});
     return Array.from({length: inferences}, (_, i) => {
       const given = inputs(i);
       const outputs = infer(model, given, fetch);
+      tf.dispose(given);
       return outputs;
     });
   };
@@ -59,7 +62,8 @@ export function expectSameAsWithoutRegions(
   const watch = watchPrograms();
   try {
     all(true).forEach((outputs, i) => expectSameOutputs(outputs, expected[i], `inference ${i + 1}`));
-    return watch.runs;
+    const {runs, obstacles, steps} = watch;
+    return {runs, obstacles, steps};
   } finally {
     watch.end();
   }
@@ -112,4 +116,23 @@ export function watchPrograms(): ProgramWatch {
       planned.mockRestore();
     },
   };
+}
+
+/** x [?, ?, ?, 6] -> 1x1, depthwise, 1x1, 'sum' with x; its 'mean' over pixels, 'logits' [?, 10], 'y' of Softmax. */
+export function plannedNetwork(seed = 1): ConvGraphBuilder {
+  const graph = new ConvGraphBuilder(seed);
+  const x = graph.input('x', [-1, -1, -1, 6]);
+  const expand = graph.conv('expand', x, {out: 24, fused: ['BiasAdd', 'Relu6']});
+  const depthwise = graph.depthwise('depthwise', expand, {fused: ['BiasAdd', 'Relu6']});
+  const project = graph.conv('project', depthwise, {out: 6, fused: ['BiasAdd']});
+  graph.add('sum', 'AddV2', [project, x], {}, 6);
+  graph.reduce('mean', 'Mean', 'sum', [1, 2], false);
+  graph.matMul('logits', 'mean', 10);
+  graph.add('y', 'Softmax', ['logits']);
+  return graph;
+}
+
+/** Random values in [-1, 1), the same for the same seed. */
+export function randomTensor(seed: number, shape: number[] = [1, 8, 8, 6]): tf.Tensor {
+  return tf.tensor(randomFloats(tf.util.sizeFromShape(shape), randomNumbers(seed)), shape);
 }

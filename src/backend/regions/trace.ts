@@ -19,9 +19,9 @@ export interface Trace {
   readonly calls: readonly TracedCall[];
   /** One and the same where a tensor is asked for twice. */
   readonly outputs: readonly TensorInfo[];
-  /** Data that calls use and that no call makes: weights, and what was made for the one inference. */
+  /** Data that calls use and that no call makes: weights, what was made for the one inference, and what that hangs on. */
   readonly constants: ReadonlySet<object>;
-  /** Holds the latter; whoever gets the trace disposes of them. */
+  /** Holds what was made for the one inference; whoever gets the trace disposes of them. */
   readonly kept: readonly Tensor[];
 }
 
@@ -45,12 +45,17 @@ export function traced(
   const given = new Set<object>(inputs.map(({dataId}) => dataId));
   const dependent = new Set<object>(given);
   const constants = new Map<object, Tensor>();
+  /** What constants are made of. */
+  const sources = new Set<object>();
   const calls: TracedCall[] = [];
   let obstacle = given.size < inputs.length ? 'two inputs share their data' : null;
 
   const note = (kernelName: string, args: object, attrs: object, result: Tensor | Tensor[]) => {
     const used = (Object.values(args) as unknown[]).flat().filter(isTensor);
-    if (!used.some(({dataId}) => dependent.has(dataId))) return; // makes a constant
+    if (!used.some(({dataId}) => dependent.has(dataId))) {
+      for (const {dataId} of used) sources.add(dataId);
+      return;
+    }
     for (const tensor of used) {
       if (dependent.has(tensor.dataId) || constants.has(tensor.dataId)) continue;
       // Not a clone, which is a copy on this backend.
@@ -93,7 +98,9 @@ export function traced(
       const outputs = results.map((tensor) => infos.get(tensor)!);
       const needed = liveCalls(calls, outputs);
       if (obstacle === null) {
-        onTrace({inputs: inputs.map(infoOf), calls: needed, outputs, constants: new Set(constants.keys()), kept});
+        const lasting = [...sources].filter((dataId) => backend.refCount(dataId) > 0);
+        const all = new Set([...constants.keys(), ...lasting]);
+        onTrace({inputs: inputs.map(infoOf), calls: needed, outputs, constants: all, kept});
       } else {
         onTrace(obstacle);
       }
