@@ -4,6 +4,8 @@ import type {NamedTensorMap, Tensor} from '@tensorflow/tfjs-core';
 /** Runs inferences; the same `kind` names the same computation, but for the shapes of the inputs. */
 export interface RepeatedRuns {
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[];
+  /** Frees all that is held. */
+  forget(): void;
 }
 
 /** What tfjs-converter's GraphModel keeps to itself. */
@@ -13,6 +15,7 @@ interface Executor {
   execute(inputs: NamedTensorMap, outputs?: string[]): Tensor[];
   /** Forgets what an inference before left under the flag KEEP_INTERMEDIATE_TENSORS, as every inference does. */
   disposeIntermediateTensors?(): void;
+  dispose(): void;
 }
 
 /** Ops whose results hang on more than their inputs. */
@@ -31,6 +34,11 @@ export function planExecution(model: GraphModel, runs: RepeatedRuns, ours: (op: 
   const nodes = Object.values(executor?.graph?.nodes ?? {});
   if (!executor || nodes.some(({op, category}) => STATEFUL.test(op) || (category === 'custom' && !ours(op)))) return;
   const execute = executor.execute.bind(executor);
+  const dispose = executor.dispose.bind(executor);
+  executor.dispose = () => {
+    runs.forget();
+    dispose();
+  };
   let weights: readonly Tensor[] = [];
   let changes = 0;
   executor.execute = (inputs, outputs) => {

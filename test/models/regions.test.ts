@@ -61,7 +61,8 @@ describe.each(VARIANTS)('every real graph model, on the kernels of %s,', (varian
     for (const threads of rounds) {
       await setThreads(threads);
       const planned = watch.runs;
-      for (let i = 1; i <= inferences; i++) expectSameOutputs(await run(), expected, `inference ${i} on ${threads} threads`);
+      for (let i = 1; i <= inferences; i++)
+        expectSameOutputs(await run(), expected, `inference ${i} on ${threads} threads`);
       const held = () => {
         const {numTensors, numBytes, numDataBuffers} = tf.memory();
         const {packedBytes, scratchBytes, droppedBytes} = backendInfo();

@@ -20,12 +20,11 @@ describe('the addresses of a program', () => {
   it('are found exactly, with their segment and their offset', () => {
     fc.assert(
       fc.property(fc.array(word, {maxLength: 200}), (words) => {
-        const {words: found, segments, offsets} = findRelocations(
-          recordingOf(words, 0),
-          recordingOf(words, 1),
-          symbolicAddress,
-          SEGMENTS,
-        );
+        const {
+          words: found,
+          segments,
+          offsets,
+        } = findRelocations(recordingOf(words, 0), recordingOf(words, 1), symbolicAddress, SEGMENTS);
         const expected = words.flatMap((w, i) => ('value' in w ? [] : [[i, w.segment, w.offset]]));
         expect(Array.from(found, (at, i) => [at, segments[i], offsets[i]])).toEqual(expected);
       }),

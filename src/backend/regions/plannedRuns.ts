@@ -46,7 +46,7 @@ export class PlannedRuns {
     if (entry?.backend !== backend) {
       entry?.forget();
       this.entries.delete(key);
-      this.makeRoom();
+      this.forget(MOST_PROGRAMS - 1);
       this.entries.set(key, {backend, program: null, recorded: null, obstacle: null, forget: () => undefined});
       return run();
     }
@@ -120,9 +120,10 @@ export class PlannedRuns {
     };
   }
 
-  private makeRoom(): void {
+  /** Frees all programs but so many that were used last. */
+  forget(most = 0): void {
     for (const [key, entry] of this.entries) {
-      if (this.entries.size < MOST_PROGRAMS) return;
+      if (this.entries.size <= most) return;
       entry.forget();
       this.entries.delete(key);
     }
