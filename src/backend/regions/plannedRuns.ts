@@ -4,7 +4,7 @@ import {PoolFailure} from '../../runtime';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {options, timesConfigured} from '../config';
 import {activeBackend} from '../register';
-import {Program, ShapeChanged} from './program';
+import {Program} from './program';
 import {recordCalls, type RecordedProgram} from './recordCalls';
 import {traced, type Trace} from './trace';
 
@@ -76,13 +76,11 @@ export class PlannedRuns {
     try {
       return program.run(inputs);
     } catch (error) {
-      // A new program can be made where threads are lost; not for shapes that change with the values.
-      const changed = error instanceof ShapeChanged;
-      if (!changed && !(error instanceof PoolFailure)) throw error;
       entry.forget();
-      if (changed) entry.obstacle = 'a shape depends on the values of a tensor';
-      else this.entries.delete(key);
-      return run();
+      // A new program can be made where threads are lost; not for shapes that change with the values, say.
+      if (error instanceof PoolFailure) this.entries.delete(key);
+      else entry.obstacle = (error as Error).message;
+      return run(); // and gives tfjs's own error where there is one
     }
   }
 

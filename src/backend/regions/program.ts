@@ -6,9 +6,6 @@ import type {BlockSparseBackend} from '../blockSparseBackend';
 import {mapInputs} from './trace';
 import type {RecordedCall, RecordedProgram, View} from './recordCalls';
 
-/** A call gave a result of another shape than when it was recorded: what follows does not fit. */
-export class ShapeChanged extends Error {}
-
 /** Kernels may read whole vectors beyond the last buffer. */
 const SPARE_BYTES = 256;
 
@@ -73,8 +70,8 @@ export class Program {
   /**
    * Computes the outputs, in new tensors.
    *
-   * @throws Error if the heap is exhausted, ShapeChanged; nothing is left over then. PoolFailure if a worker died: the
-   *     program must not run again.
+   * @throws Error if the heap is exhausted, or a call gives a result of another shape than when it was recorded; nothing is
+   *     left over then. PoolFailure if a worker died: the program must not run again.
    */
   run(inputs: readonly TensorInfo[]): Tensor[] {
     const {backend, recorded} = this;
@@ -216,7 +213,9 @@ export class Program {
     infos.forEach((info, i) => make(outputs[i].buffer, info));
     infos.forEach((info, i) => {
       const {buffer, shape, dtype} = outputs[i];
-      if (info.dtype !== dtype || !util.arraysEqual(info.shape, shape)) throw new ShapeChanged();
+      if (info.dtype !== dtype || !util.arraysEqual(info.shape, shape)) {
+        throw new Error('a shape depends on the values of a tensor'); // what follows does not fit
+      }
       this.setTensor(buffer, info.dataId);
     });
   }
