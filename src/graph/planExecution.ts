@@ -18,8 +18,8 @@ interface Executor {
   dispose(): void;
 }
 
-/** Ops whose results hang on more than their inputs. */
-const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable)/;
+/** Ops whose results hang on more than their inputs, or that do more than to compute. */
+const STATEFUL = /^(Random|TruncatedNormal|Multinomial|HashTable|LookupTable|Print)/;
 
 /**
  * Lets the inferences of a loaded model go through `runs`. Whatever is asked for by name, and whatever is fed, is an

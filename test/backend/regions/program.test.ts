@@ -1,12 +1,21 @@
 // What programs compute: the bits of the same inferences without regions, for graphs that could lead them astray.
 import * as tf from '@tensorflow/tfjs-core';
-import {configure} from '../../../src';
+import {type BlockSparseBackend, configure} from '../../../src';
 import {floatAttr, intAttr, intsAttr, stringsAttr, typeAttr, type Attributes} from '../../../src/graph/attributes';
 import type {GraphNode} from '../../../src/graph';
 import {boolAttr, ConvGraphBuilder} from '../../graph/convGraphs';
 import {artifactsOf, CONV, node, placeholder, randomWeight, weight, type TestWeight} from '../../graph/smallGraphs';
 import {startOnThreads, stopBackend} from '../../support/network';
-import {expectSameAsWithoutRegions, load, plannedNetwork, randomTensor} from '../../support/plannedModels';
+import {
+  expectSameAsWithoutRegions,
+  expectSameOutputs,
+  infer,
+  load,
+  outputOf,
+  plannedNetwork,
+  randomTensor,
+  watchPrograms,
+} from '../../support/plannedModels';
 import {randomFloats, randomNumbers} from '../../support/random';
 
 beforeAll(() => startOnThreads(3));
@@ -321,6 +330,47 @@ describe('a program', () => {
     }
   });
 
+  it('finds its memory where the heap has grown, shared or not, also in the middle of an inference', async () => {
+    const {SharedArrayBuffer: sharing} = globalThis;
+    const nodes = [
+      placeholder('x', [64, 128]),
+      node('a', 'AddV2', ['x', 'w']),
+      node('s', 'Softmax', ['a']),
+      node('b', 'Mul', ['s', 'w']),
+      node('t', 'Tanh', ['b']),
+      node('y', 'AddV2', ['t', 's']),
+    ];
+    for (const shared of [true, false]) {
+      if (!shared) Object.assign(globalThis, {SharedArrayBuffer: undefined});
+      await startOnThreads(1);
+      Object.assign(globalThis, {SharedArrayBuffer: sharing});
+      const {heap} = tf.backend() as BlockSparseBackend;
+      expect(heap.memory.buffer instanceof sharing).toBe(shared);
+      const model = load(artifactsOf(nodes, {w: randomWeight([128], 1)}));
+      const x = randomTensor(1, [64, 128]);
+      const expected = infer(model, {x}, ['y', 'b']);
+      for (let i = 0; i < 3; i++) infer(model, {x}, ['y', 'b']);
+      const size = () => heap.memory.buffer.byteLength;
+      // Between inferences, and within: outputs are kept until there is no room for more.
+      const before = size();
+      const fill = tf.zeros([Math.floor(before / 4)]);
+      expect(size()).toBeGreaterThan(before);
+      expectSameOutputs(infer(model, {x}, ['y', 'b']), expected);
+      const kept: tf.Tensor[][] = [];
+      const watch = watchPrograms();
+      const grown = size();
+      while (size() === grown) kept.push(model.execute({x}, ['y', 'b']) as tf.Tensor[]);
+      expect(watch.runs).toBe(kept.length);
+      watch.end();
+      expectSameOutputs(kept.at(-1)!.map(outputOf), expected);
+      expectSameOutputs(kept[0].map(outputOf), expected);
+      expectSameOutputs(infer(model, {x}, ['y', 'b']), expected);
+      tf.dispose([x, fill, ...kept.flat()]);
+      model.dispose();
+    }
+    await startOnThreads(3);
+  });
+
   it('of empty tensors gives empty tensors', () => {
     const model = load(plannedNetwork().artifacts(['sum', 'expand']));
     expect(expectSameAsWithoutRegions(model, (i) => ({x: randomTensor(i, [0, 8, 8, 6])})).runs).toBeGreaterThanOrEqual(
@@ -348,6 +398,8 @@ function randomGraph(seed: number): {artifacts: tf.io.ModelArtifacts; fetch: str
   const matrix = graph.floats('matrix', [8, 8]);
   const axis = graph.ints('axis', [3], []);
   const begins = [graph.ints('front', [0, 0, 0, 0]), graph.ints('rear', [0, 0, 0, 4])];
+  const twelve = graph.ints('twelve', [12, 12]);
+  const border = graph.ints('border', [0, 0, 1, 0, 2, 1, 0, 0], [4, 2]);
   const half = graph.ints('half', [1, 6, 8, 4]);
   const depthwise = (bias?: string): Attributes => ({
     ...CONV,
@@ -391,6 +443,35 @@ function randomGraph(seed: number): {artifacts: tf.io.ModelArtifacts; fetch: str
           graph.add(`${name}/part${j}`, 'Slice', [from, begins[j], half], {Index: typeAttr('DT_INT32')}, 4),
         );
         return graph.add(name, 'ConcatV2', [...parts, axis], {N: intAttr(2), Tidx: typeAttr('DT_INT32')}, 8);
+      },
+      () => {
+        const parts = graph.add(`${name}/parts`, 'Unpack', [a], {num: intAttr(6), axis: intAttr(1)}, 8);
+        const rows = [0, 3, 1, 5, 4, 2].map((row) => (row ? `${parts}:${row}` : parts));
+        return graph.add(name, 'Pack', rows, {N: intAttr(6), axis: intAttr(1)}, 8);
+      },
+      () => {
+        const halves = graph.add(`${name}/halves`, 'Split', [axis, a], {num_split: intAttr(2)}, 4);
+        return graph.add(
+          name,
+          'ConcatV2',
+          [`${halves}:1`, halves, axis],
+          {N: intAttr(2), Tidx: typeAttr('DT_INT32')},
+          8,
+        );
+      },
+      () => {
+        const resized = graph.add(
+          `${name}/resized`,
+          'ResizeBilinear',
+          [a, twelve],
+          {align_corners: boolAttr(below(2) > 0)},
+          8,
+        );
+        return graph.add(name, 'Slice', [resized, begins[0], back], {Index: typeAttr('DT_INT32')}, 8);
+      },
+      () => {
+        const padded = graph.add(`${name}/padded`, 'PadV2', [a, border, scalar], {Tpaddings: typeAttr('DT_INT32')}, 8);
+        return graph.add(name, 'Slice', [padded, begins[0], back], {Index: typeAttr('DT_INT32')}, 8);
       },
       () => {
         const attr = {ksize: intsAttr([1, 3, 3, 1]), strides: intsAttr([1, 1, 1, 1]), padding: CONV.padding};
