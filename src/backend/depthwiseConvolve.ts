@@ -63,11 +63,14 @@ export function resolveTaps(
   if (inChannels !== filter.shape[2] || outChannels !== inChannels * filter.shape[3]) return null;
   if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
   if ([...x.shape, ...outShape].includes(0)) return null;
-  const taps = backend.tapCache.resolve({
-    filter: filter.dataId,
-    bias: bias?.dataId ?? null,
-    count: geometry.kernelHeight * geometry.kernelWidth,
-    channels: outChannels,
-  });
+  const taps = backend.tapCache.resolve(
+    {
+      filter: filter.dataId,
+      bias: bias?.dataId ?? null,
+      count: geometry.kernelHeight * geometry.kernelWidth,
+      channels: outChannels,
+    },
+    backend.records,
+  );
   return {geometry, outShape, taps};
 }

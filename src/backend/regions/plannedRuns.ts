@@ -5,7 +5,7 @@ import type {BlockSparseBackend} from '../blockSparseBackend';
 import {decidingOptions, options} from '../config';
 import {activeBackend} from '../register';
 import {fuseStrips} from './fuseStrips';
-import {Program, ShapeChanged} from './program';
+import {Program} from './program';
 import {type PlanReport, stepReports} from './planReport';
 import {recordCalls, type RecordedProgram} from './recordCalls';
 import {traced, type Trace} from './trace';
@@ -59,7 +59,7 @@ export class PlannedRuns {
     if (!entry || entry.backend !== backend || entry.variables.some(([{dataId}, known]) => dataId !== known)) {
       entry?.forget();
       this.entries.delete(key);
-      this.makeRoom();
+      this.forget(MOST_PROGRAMS - 1);
       this.entries.set(key, {
         kind,
         inputs: shapes,
@@ -79,7 +79,7 @@ export class PlannedRuns {
     if (entry.obstacle !== null) return run();
     return traced(backend, inputs, run, (trace) => {
       if (typeof trace === 'string') entry.obstacle = trace;
-      else this.plan(key, entry, trace);
+      else this.tryToPlan(key, entry, trace);
     });
   }
 
@@ -109,12 +109,6 @@ export class PlannedRuns {
     return times;
   }
 
-  /** Forgets all programs. */
-  forget(): void {
-    for (const entry of this.entries.values()) entry.forget();
-    this.entries.clear();
-  }
-
   private runProgram(
     key: string,
     entry: Entry,
@@ -125,24 +119,29 @@ export class PlannedRuns {
     try {
       return program.run(inputs);
     } catch (error) {
-      // A new program can be made where threads are lost; not for shapes that change with the values.
-      const changed = error instanceof ShapeChanged;
-      if (!changed && !(error instanceof PoolFailure)) throw error;
       entry.forget();
-      if (changed) entry.obstacle = 'a shape depends on the values of a tensor';
-      else this.entries.delete(key);
-      return run();
+      // A new program can be made where threads are lost; not for shapes that change with the values, say.
+      if (error instanceof PoolFailure) this.entries.delete(key);
+      else entry.obstacle = (error as Error).message;
+      return run(); // and gives tfjs's own error where there is one
     }
   }
 
+  /** An inference that has run does not fail because there can be no program for the next. */
+  private tryToPlan(key: string, entry: Entry, trace: Trace): void {
+    try {
+      this.plan(key, entry, trace);
+    } catch (error) {
+      for (const tensor of trace.kept) tensor.dispose();
+      entry.obstacle = (error as Error).message;
+    }
+  }
+
+  /** @throws Error with what stands against it; nothing is held then. */
   private plan(key: string, entry: Entry, trace: Trace): void {
     const {backend} = entry;
     const recorded = fuseStrips(recordCalls(backend, trace), backend.runner.threads);
-    if (!recorded.steps.some(({kind}) => kind === 'region')) {
-      for (const tensor of trace.kept) tensor.dispose();
-      entry.obstacle = 'no kernel of ours takes part';
-      return;
-    }
+    if (!recorded.steps.some(({kind}) => kind === 'region')) throw new Error('no kernel of ours takes part');
     const program = new Program(backend, recorded);
     entry.program = program;
     entry.recorded = recorded;
@@ -163,9 +162,10 @@ export class PlannedRuns {
     };
   }
 
-  private makeRoom(): void {
+  /** Frees all programs but so many that were used last. */
+  forget(most = 0): void {
     for (const [key, entry] of this.entries) {
-      if (this.entries.size < MOST_PROGRAMS) return;
+      if (this.entries.size <= most) return;
       entry.forget();
       this.entries.delete(key);
     }

@@ -17,8 +17,9 @@ export interface TracedCall {
 export interface Trace {
   readonly inputs: readonly TensorInfo[];
   readonly calls: readonly TracedCall[];
+  /** One and the same where a tensor is asked for twice. */
   readonly outputs: readonly TensorInfo[];
-  /** Data that calls use and that no call makes: weights, and what was made for the one inference. */
+  /** Data that calls use and that no call makes: weights, what was made for the one inference, and what that hangs on. */
   readonly constants: ReadonlySet<object>;
   /** Variables that were read, with the data that they had. */
   readonly variables: readonly (readonly [Variable, object])[];
@@ -49,6 +50,8 @@ export function traced(
   const constants = new Map<object, Tensor>();
   /** Tensors from before that were read, with the data that they had. */
   const older = new Map<Tensor, object>();
+  /** What constants are made of. */
+  const sources = new Set<object>();
   const calls: TracedCall[] = [];
   let obstacle = given.size < inputs.length ? 'two inputs share their data' : null;
 
@@ -57,7 +60,10 @@ export function traced(
     for (const tensor of used) {
       if (tensor.id < firstId && !given.has(tensor.dataId) && !older.has(tensor)) older.set(tensor, tensor.dataId);
     }
-    if (!used.some(({dataId}) => dependent.has(dataId))) return; // makes a constant
+    if (!used.some(({dataId}) => dependent.has(dataId))) {
+      for (const {dataId} of used) sources.add(dataId);
+      return;
+    }
     for (const tensor of used) {
       if (dependent.has(tensor.dataId) || constants.has(tensor.dataId)) continue;
       // Not a clone, which is a copy on this backend.
@@ -92,20 +98,23 @@ export function traced(
     // Data that outlives the inference has an owner: it must not be held here when its owner disposes of it.
     for (const tensor of held) if (backend.refCount(tensor.dataId) > 1) tensor.dispose();
     const kept = held.filter((tensor) => !tensor.isDisposed);
+    for (const {dataId} of kept) backend.isNoWeight(dataId);
     if (results) {
       const fresh = results.every(({dataId}) => dependent.has(dataId) && !given.has(dataId));
       if (!fresh) obstacle ??= 'an output is an input or a constant';
+      const infos = new Map(results.map((tensor) => [tensor, infoOf(tensor)]));
+      const outputs = results.map((tensor) => infos.get(tensor)!);
       const read = [...older];
       if (read.some(([tensor, dataId]) => tensor.isDisposed || tensor.dataId !== dataId)) {
         obstacle ??= 'it replaces a tensor that it reads';
       }
       if (obstacle === null) {
-        const outputs = results.map(infoOf);
+        const lasting = [...sources].filter((dataId) => backend.refCount(dataId) > 0);
         onTrace({
           inputs: inputs.map(infoOf),
           calls: liveCalls(calls, outputs),
           outputs,
-          constants: new Set(constants.keys()),
+          constants: new Set([...constants.keys(), ...lasting]),
           variables: read.filter((pair): pair is [Variable, object] => pair[0] instanceof Variable),
           kept,
         });
