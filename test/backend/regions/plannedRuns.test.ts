@@ -91,12 +91,12 @@ describe('a planned model', () => {
 
   it('is another kind of inference for another batch, and finds its way back', () => {
     const batch = (size: number) => () => ({x: randomTensor(size, [size, 8, 8, 6])});
-    for (const size of [1, 2, 1, 3, 2]) {
-      expect(expectSameAsWithoutRegions(model, batch(size), {inferences: 4}).runs).toBe(2);
-    }
+    // Two of four where the kind is new, all of them where its program is still there.
+    const runsOf = (size: number) => expectSameAsWithoutRegions(model, batch(size), {inferences: 4}).runs;
+    expect([2, 4, 2, 3, 4].map(runsOf)).toEqual([2, 2, 4, 2, 4]);
     const sizes = [1, 2, 1, 2, 1, 2, 1, 1, 2];
     const {runs} = expectSameAsWithoutRegions(model, (i) => batch(sizes[i])(), {inferences: sizes.length});
-    expect(runs).toBe(sizes.length - 2 * TWICE);
+    expect(runs).toBe(sizes.length - 1); // a batch of 1 was computed once before
   });
 
   it('keeps the programs of the last four shapes, and frees the others', () => {
