@@ -61,7 +61,7 @@ export class BlockSparseBackend extends BackendWasm {
 
   /**
    * Whether a tensor deserves to be packed: it was uploaded, or has been used as a filter before. Kernel outputs that
-   * are used once or twice (attention, a training step's variables) are not worth it.
+   * are used once or twice (attention, a training step's variables) are not worth it. Recording is no use.
    */
   isWeight(dataId: object): boolean {
     if (this.uploaded.has(dataId)) return true;

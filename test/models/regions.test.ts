@@ -18,8 +18,8 @@ import {until} from '../support/workers';
 
 const models = [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path] as const);
 
-/** Inferences of which nothing may be left; few of them: the models are large. */
-const REPEATS = 5;
+/** The inference that is the first to run as a program. */
+const FIRST_PROGRAM = 3;
 
 const backend = () => tf.backend() as BlockSparseBackend;
 
@@ -43,7 +43,7 @@ describe.each(VARIANTS)('every real graph model, on the kernels of %s,', (varian
   it.each(models)('%s gives the bits that it gives without regions, and leaves nothing behind', async (_name, path) => {
     const artifacts = readModel(path);
     const dynamic = isDynamic(artifacts);
-    const before = tf.memory();
+    const start = tf.memory();
     const model = await loadGraphModel(tf.io.fromMemory(artifacts));
     const inputs = inputsFor(model);
     const run = async () => {
@@ -56,29 +56,30 @@ describe.each(VARIANTS)('every real graph model, on the kernels of %s,', (varian
     const expected = await run();
     configure({regions: true});
     const watch = watchPrograms();
+    const held = () => {
+      const {numTensors, numBytes, numDataBuffers} = tf.memory();
+      const {packedBytes, scratchBytes, droppedBytes} = backendInfo();
+      const {byteLength} = backend().heap.memory.buffer;
+      return {numTensors, numBytes, numDataBuffers, packedBytes, scratchBytes, droppedBytes, byteLength};
+    };
     // Dynamic ones take seconds, and run as ever.
-    const {rounds, inferences} = dynamic ? {rounds: [3], inferences: 1} : {rounds: [1, 3], inferences: 3};
+    const {rounds, inferences} = dynamic ? {rounds: [3], inferences: 1} : {rounds: [1, 3], inferences: 5};
     for (const threads of rounds) {
       await setThreads(threads);
       const planned = watch.runs;
-      for (let i = 1; i <= inferences; i++)
+      let before = held();
+      for (let i = 1; i <= inferences; i++) {
         expectSameOutputs(await run(), expected, `inference ${i} on ${threads} threads`);
-      const held = () => {
-        const {numTensors, numBytes, numDataBuffers} = tf.memory();
-        const {packedBytes, scratchBytes, droppedBytes} = backendInfo();
-        const {byteLength} = backend().heap.memory.buffer;
-        return {numTensors, numBytes, numDataBuffers, packedBytes, scratchBytes, droppedBytes, byteLength};
-      };
-      const heldBefore = held();
-      for (let i = 0; i < (dynamic ? 0 : REPEATS); i++) tf.dispose(await compute(model, inputs, dynamic));
-      expect(held()).toEqual(heldBefore);
-      expect(watch.runs - planned).toBe(dynamic || watch.programs.length === 0 ? 0 : 1 + REPEATS);
+        if (i === FIRST_PROGRAM) before = held();
+      }
+      if (!dynamic) expect(held()).toEqual(before);
+      expect(watch.runs - planned).toBe(dynamic ? 0 : inferences - FIRST_PROGRAM + 1);
     }
     if (!dynamic) expect(watch.obstacles).toEqual([]);
     watch.end();
     tf.dispose(inputs);
     model.dispose();
-    expect(tf.memory()).toMatchObject({numTensors: before.numTensors, numBytes: before.numBytes});
+    expect(tf.memory()).toMatchObject({numTensors: start.numTensors, numBytes: start.numBytes});
     expect(backendInfo()).toMatchObject({packedBytes: 0, packedFilters: 0});
     expect(backend().programs).toBe(0);
     expect(backend().workspace.bytes).toBe(0);

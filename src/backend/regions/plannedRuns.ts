@@ -109,6 +109,15 @@ export class PlannedRuns {
     return times;
   }
 
+  /** Frees all programs but so many that were used last. */
+  forget(most = 0): void {
+    for (const [key, entry] of this.entries) {
+      if (this.entries.size <= most) return;
+      entry.forget();
+      this.entries.delete(key);
+    }
+  }
+
   private runProgram(
     key: string,
     entry: Entry,
@@ -160,15 +169,6 @@ export class PlannedRuns {
       program.dispose();
       for (const tensor of trace.kept) tensor.dispose();
     };
-  }
-
-  /** Frees all programs but so many that were used last. */
-  forget(most = 0): void {
-    for (const [key, entry] of this.entries) {
-      if (this.entries.size <= most) return;
-      entry.forget();
-      this.entries.delete(key);
-    }
   }
 }
 

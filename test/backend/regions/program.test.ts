@@ -1,6 +1,6 @@
 // What programs compute: the bits of the same inferences without regions, for graphs that could lead them astray.
 import * as tf from '@tensorflow/tfjs-core';
-import {type BlockSparseBackend, configure} from '../../../src';
+import {type BlockSparseBackend, configure, pruneOnLoad} from '../../../src';
 import {floatAttr, intAttr, intsAttr, stringsAttr, typeAttr, type Attributes} from '../../../src/graph/attributes';
 import type {GraphNode} from '../../../src/graph';
 import {boolAttr, ConvGraphBuilder} from '../../graph/convGraphs';
@@ -41,6 +41,14 @@ function expectPrograms(
 describe('a program', () => {
   it('runs from the third inference on', () => {
     const model = load(plannedNetwork().artifacts(['y', 'sum']));
+    expect(expectSameAsWithoutRegions(model, (i) => ({x: randomTensor(i)})).runs).toBe(3);
+    model.dispose();
+  });
+
+  it('runs for a model that was pruned as it was loaded', () => {
+    pruneOnLoad({n: 4, sparsity: 0.5});
+    const model = load(plannedNetwork().artifacts(['y', 'sum']));
+    pruneOnLoad(null);
     expect(expectSameAsWithoutRegions(model, (i) => ({x: randomTensor(i)})).runs).toBe(3);
     model.dispose();
   });
