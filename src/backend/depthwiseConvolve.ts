@@ -49,12 +49,15 @@ export function resolveTaps(backend: BlockSparseBackend, {x, filter, bias}: Conv
   const {threads} = backend.runner;
   const plan = planOf(filter.dataId, x.shape, filter.shape, strides, dilations, pad, dimRoundingMode, threads);
   if (!plan || !isBias(bias, plan.outChannels)) return null;
-  const taps = backend.tapCache.resolve({
-    filter: filter.dataId,
-    bias: bias?.dataId ?? null,
-    count: plan.geometry.kernelHeight * plan.geometry.kernelWidth,
-    channels: plan.outChannels,
-  });
+  const taps = backend.tapCache.resolve(
+    {
+      filter: filter.dataId,
+      bias: bias?.dataId ?? null,
+      count: plan.geometry.kernelHeight * plan.geometry.kernelWidth,
+      channels: plan.outChannels,
+    },
+    backend.records,
+  );
   return {taps, plan};
 }
 
