@@ -56,7 +56,8 @@ export function cutDepthwise(layer: DepthwiseLayer, threads: number): DepthwiseC
     return {tiled, copyRows, groupChannels: outChannels, groups: 1, unitRows};
   }
   const slices = Math.ceil(outChannels / SLICE);
-  const dealt = slices >= threads && rows < FEW_ROWS * threads ? unitItems(slices, (rows * nanoseconds) / slices, threads) : slices;
+  const dealt =
+    slices >= threads && rows < FEW_ROWS * threads ? unitItems(slices, (rows * nanoseconds) / slices, threads) : slices;
   const most = Math.max(1, Math.floor(COPIED_BYTES / (4 * SLICE * rowsOfFilter(layer) * copiedColumns(layer))));
   const parts = Math.ceil(slices / Math.min(dealt, most));
   const groupChannels = Math.min(outChannels, SLICE * Math.ceil(slices / parts));
