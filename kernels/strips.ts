@@ -53,9 +53,9 @@ function computeRows(task: usize, stage: i32, last: i32, image: i32, first: i32,
   store<i32>(copy, pixels, Task.pixels << 2);
   store<i32>(copy, outChannels, Task.groupChannels << 2);
   store<i32>(copy, 0, Task.halfPanel << 2);
-  // The last pixels of all are computed in their own way.
-  const allPixels = load<i32>(record, Task.pixels << 2);
-  if ((image * outHeight + end) * outWidth < allPixels) store<i32>(copy, 0, Task.lastPixels << 2);
+  // The last pixels of all are computed in their own way. They may be more than a strip has.
+  const behind = load<i32>(record, Task.pixels << 2) - (image * outHeight + end) * outWidth;
+  store<i32>(copy, max(0, load<i32>(record, Task.lastPixels << 2) - behind), Task.lastPixels << 2);
   const working = scratch + <usize>load<i32>(task, StripsTask.workingAt << 2);
   if (load<i32>(stageOf(task, stage)) == Job.depthwiseConv2d) {
     depthwiseConv2d(copy, 0, end - first, working);
