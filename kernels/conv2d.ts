@@ -45,8 +45,10 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     const to = min(from + groupChannels, outChannels);
     const pixels = min(macroTile, allPixels - first);
     const out = <usize>load<i32>(task, Task.output << 2) + <usize>first * outBytes;
-    const rest = first + pixels == allPixels ? load<i32>(task, Task.lastPixels << 2) : 0;
+    const rest = max(0, min(pixels, first + pixels + load<i32>(task, Task.lastPixels << 2) - allPixels));
     const whole = pixels - rest;
+    // In a strip they may share a tile with others: then it is computed before them, and theirs of it are overwritten.
+    const tiled = whole % tile ? pixels : whole;
     if (first != laidOut) {
       laidOut = first;
       layOutPixels(task, first, pixels, sparse ? rest : 0, scratch, patches);
@@ -59,11 +61,11 @@ export function conv2d(task: usize, begin: i32, end: i32, scratch: usize): void 
     } else if (kernel > Kernel.f32_spmm_1x8_p6) {
       singlePixels(task, scratch, pixels, from, to, out);
     } else if (sparse) {
-      sparseRows(task, kernel, scratch, whole, from, to, out);
+      sparseRows(task, kernel, scratch, tiled, from, to, out);
       sparseRows(task, Kernel.f32_spmm_1x8_p1, last, rest, from, to, lastOut);
     } else {
       const narrow = to == outChannels && (outChannels & 7) - 1 < 4 && tile > 1 ? outChannels & 7 : 0;
-      denseRows(task, kernel, scratch, whole, from, to - narrow, out);
+      denseRows(task, kernel, scratch, tiled, from, to - narrow, out);
       denseRows(task, Kernel.f32_gemm_1x8_p1, last, rest, from, to - narrow, lastOut);
       if (narrow) denseRows(task, Kernel.f32_gemm_1x4_p8, scratch, pixels, to - narrow, to, out);
     }

@@ -58,11 +58,12 @@ function computeRows(task: usize, stage: i32, last: i32, image: i32, first: i32,
     depthwiseConv2d(copy, 0, end - first, working);
     return;
   }
-  const isLast = (image * outHeight + end) * outWidth == load<i32>(record, Task.pixels << 2);
-  convolve(copy, pixels, isLast ? load<i32>(record, Task.lastPixels << 2) : 0, working);
+  // The last pixels of all go one by one. They may be more than this strip has.
+  const behind = load<i32>(record, Task.pixels << 2) - (image * outHeight + end) * outWidth;
+  convolve(copy, pixels, min(pixels, max(0, load<i32>(record, Task.lastPixels << 2) - behind)), working);
 }
 
-/** Computes so many pixels, of which the last few of a whole image go one by one: tiles must not reach into those. */
+/** Computes so many pixels, of which the last `single` go one by one: tiles must not reach into those. */
 function convolve(task: usize, pixels: i32, single: i32, scratch: usize): void {
   const whole = pixels - single;
   const macroTile = load<i32>(task, Task.macroTile << 2);
