@@ -44,13 +44,18 @@ const BANDS_A_THREAD = 1;
 /**
  * Finds the chains among convolutions that run one after the other.
  *
+ * @param worthBytes of a tensor between two stages from which on they are a chain
  * @returns for every chain its first stage and the one behind its last
  */
-export function findChains(stages: readonly (Stage | null)[]): [begin: number, end: number][] {
+export function findChains(
+  stages: readonly (Stage | null)[],
+  worthBytes = WORTH_BYTES,
+): [begin: number, end: number][] {
   const chains: [number, number][] = [];
   for (let begin = 0; begin < stages.length;) {
     let end = begin + 1;
-    while (end < stages.length && end - begin < MOST_STAGES && isWorthIt(stages[end - 1], stages[end])) end++;
+    while (end < stages.length && end - begin < MOST_STAGES && isWorthIt(stages[end - 1], stages[end], worthBytes))
+      end++;
     if (end - begin > 1) chains.push([begin, end]);
     begin = end;
   }
@@ -58,7 +63,7 @@ export function findChains(stages: readonly (Stage | null)[]): [begin: number, e
 }
 
 /** Whether the output of one stage had better be handed to the next in strips. */
-function isWorthIt(a: Stage | null, b: Stage | null): boolean {
+function isWorthIt(a: Stage | null, b: Stage | null, worthBytes: number): boolean {
   if (!a || !b || !a.handsOn || (!a.depthwise && !b.depthwise)) return false;
   const fits =
     a.batch === b.batch &&
@@ -66,7 +71,7 @@ function isWorthIt(a: Stage | null, b: Stage | null): boolean {
     a.outWidth === b.inWidth &&
     a.outChannels === b.inChannels &&
     b.reach >= b.stride; // no row is passed over
-  return fits && lineBytes(a) * a.outHeight >= WORTH_BYTES;
+  return fits && lineBytes(a) * a.outHeight >= worthBytes;
 }
 
 /** Cuts a chain for a number of threads. Values do not depend on it. */
