@@ -1,5 +1,5 @@
-/** Shapes and attributes of a call. */
-type Attribute = number | string | undefined | readonly Attribute[];
+/** Shapes and attributes of a call; tfjs's layers give null where others give nothing. */
+type Attribute = number | string | undefined | null | readonly Attribute[];
 
 /**
  * A pure function that remembers its last answer for each filter, by data id: most filters meet images of one size, and
@@ -19,7 +19,7 @@ export function withLastAnswer<Question extends readonly Attribute[], Answer>(
 }
 
 function same(a: Attribute, b: Attribute): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object') return a === b;
+  if (!isList(a) || !isList(b)) return a === b;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !same(a[i], b[i])) return false;
   return true;
@@ -27,5 +27,9 @@ function same(a: Attribute, b: Attribute): boolean {
 
 /** The caller may change its lists. */
 function copy(attribute: Attribute): Attribute {
-  return typeof attribute === 'object' ? attribute.map(copy) : attribute;
+  return isList(attribute) ? attribute.map(copy) : attribute;
+}
+
+function isList(attribute: Attribute): attribute is readonly Attribute[] {
+  return typeof attribute === 'object' && attribute !== null;
 }

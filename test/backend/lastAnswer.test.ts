@@ -39,6 +39,12 @@ describe('the last answer', () => {
     expect(compute).toHaveBeenCalledTimes(8);
   });
 
+  it('knows that there is nothing, whatever stands for it', () => {
+    const answer = withLastAnswer((...attributes: (null | undefined | number[])[]) => attributes);
+    const data = {};
+    for (const attribute of [null, undefined, [1], null]) expect(answer(data, attribute)).toEqual([attribute]);
+  });
+
   it('is not given where the caller has changed its lists', () => {
     const {compute, answer} = setUp();
     const data = {};

@@ -9,12 +9,16 @@ const SIZE = 8;
 const {conv2d, depthwiseConv2d, batchNormalization, dropout, dense, globalAveragePooling2d, lstm} = layers.layers;
 
 const random = randomNumbers(3);
-const tensor = (shape: number[]) => tf.tensor(randomFloats(tf.util.sizeFromShape(shape), random), shape);
+const tensor = (shape: number[], more = 0) =>
+  tf.tensor(
+    randomFloats(tf.util.sizeFromShape(shape), random).map((value) => value + more),
+    shape,
+  );
 const image = (batch = 2) => tensor([batch, SIZE, SIZE, 3]);
 
-/** Gives all weights values that are not zeros and ones. */
+/** Gives all weights values that are not zeros and ones; they are uploaded, as those of a loaded model are. */
 function filled<T extends layers.LayersModel>(model: T): T {
-  const values = model.getWeights().map(({shape}) => tf.tidy(() => tf.add(tensor(shape), 1.5) as tf.Tensor));
+  const values = model.getWeights().map(({shape}) => tensor(shape, 1.5));
   model.setWeights(values);
   tf.dispose(values);
   return model;
