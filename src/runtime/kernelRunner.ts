@@ -44,8 +44,8 @@ export class KernelRunner extends TaskBuilder {
    * @param steps address of the first of `count` steps
    * @throws PoolFailure if a worker died in it: it may still write to all that the program writes to.
    */
-  runSteps(steps: number, count: number, workMs: number): void {
-    if (this.pool && this.pool.threads > 1) this.pool.runSteps(steps, count, workMs);
+  runSteps(steps: number, count: number): void {
+    if (this.pool && this.pool.threads > 1) this.pool.runSteps(steps, count);
     else this.kernels.runSteps(0, steps, 0, count, 0);
   }
 

@@ -114,7 +114,7 @@ export class ThreadPool {
    * @param steps address of the first of `count` steps
    * @throws PoolFailure as `run`
    */
-  runSteps(steps: number, count: number, workMs: number): void {
+  runSteps(steps: number, count: number): void {
     const {exports: kernels} = this.parts.kernels;
     const begin = performance.now();
     if (this.backOff.isOn(begin)) {
@@ -128,12 +128,10 @@ export class ThreadPool {
       const ownEnd = performance.now();
       this.waitForWorkers(this.words[this.word(Control.units)]);
       const end = performance.now();
+      // What a program takes in all is not known well: not all tasks have a price.
       this.backOff.hear({begin: since, ownEnd, end, expected: 0});
       since = end;
     }
-    if (since > begin) return; // judged already
-    const end = performance.now();
-    this.backOff.hear({begin, ownEnd: end, end, expected: workMs / Math.min(this.threads, this.parts.cores)});
   }
 
   /** Stops all workers. */

@@ -89,7 +89,7 @@ class Bench {
     expect(AddNTask.size).toBe(Header.words);
     for (const buffer of buffers) heap.f32.fill(0, buffer / 4, buffer / 4 + SIZE + SHIFT);
     heap.f32.set(start, buffers[0] / 4);
-    new KernelRunner(heap, this.kernels, 'simd128', pool).runSteps(steps, count, 0);
+    new KernelRunner(heap, this.kernels, 'simd128', pool).runSteps(steps, count);
     const result = buffers[count % 2] / 4;
     return Buffer.from(heap.f32.slice(result, result + SIZE).buffer).equals(Buffer.from(this.expected(count).buffer));
   }

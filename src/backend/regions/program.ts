@@ -105,9 +105,9 @@ export class Program {
           }
           timed(times, () => this.call(step.call, tensors, make));
         } else if (times) {
-          for (let task = step.begin; task < step.end; task++) timed(times, () => this.runTasks(task, task + 1, 0));
+          for (let task = step.begin; task < step.end; task++) timed(times, () => this.runTasks(task, task + 1));
         } else {
-          this.runTasks(step.begin, step.end, step.workMs);
+          this.runTasks(step.begin, step.end);
         }
         for (const buffer of made) {
           const {origin, last} = recorded.buffers[buffer];
@@ -146,8 +146,8 @@ export class Program {
     if (--backend.programs === 0) backend.workspace.free();
   }
 
-  private runTasks(begin: number, end: number, workMs: number): void {
-    this.backend.runner.runSteps(this.stepsAt + 4 * StepWord.words * begin, end - begin, workMs);
+  private runTasks(begin: number, end: number): void {
+    this.backend.runner.runSteps(this.stepsAt + 4 * StepWord.words * begin, end - begin);
   }
 
   private abandon(): void {

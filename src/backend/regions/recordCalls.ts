@@ -28,7 +28,7 @@ export type Step = {
   /** The last position that belongs to it. */
   readonly position: number;
 } & (
-  | {readonly kind: 'region'; readonly begin: number; readonly end: number; readonly workMs: number}
+  | {readonly kind: 'region'; readonly begin: number; readonly end: number}
   | {readonly kind: 'call'; readonly call: RecordedCall}
 );
 
@@ -86,11 +86,10 @@ export function recordCalls(backend: BlockSparseBackend, trace: Trace): Recorded
     const call = positions[position];
     if (call === null) {
       const last = steps[steps.length - 1];
-      const {workMs} = recorder.recorded[task];
       const before = last?.kind === 'region' ? last : null;
       if (before) steps.pop();
       const begin = before?.begin ?? task;
-      steps.push({kind: 'region', position, begin, end: task + 1, workMs: (before?.workMs ?? 0) + workMs});
+      steps.push({kind: 'region', position, begin, end: task + 1});
       task++;
       continue;
     }
