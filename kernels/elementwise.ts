@@ -54,9 +54,12 @@ function repeatRow(to: usize, source: usize, row: i32, phase: i32, count: i32): 
     fillFloats(to, load<f32>(source), count);
     return;
   }
-  for (const end = to + <usize>(count << 2); to < end; to += 4) {
-    store<f32>(to, load<f32>(source + <usize>(phase << 2)));
+  for (let i = 0; i < min(row, count); i++) {
+    store<f32>(to + <usize>(i << 2), load<f32>(source + <usize>(phase << 2)));
     if (++phase == row) phase = 0;
+  }
+  for (let done = row; done < count; done <<= 1) {
+    memory.copy(to + <usize>(done << 2), to, <usize>(min(done, count - done) << 2));
   }
 }
 

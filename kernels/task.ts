@@ -82,7 +82,7 @@ export enum Elementwise {
 export const SPAN_FLOATS = 1024;
 
 /** Floats of working memory of the elementwise jobs. */
-export const ELEMENTWISE_SCRATCH_FLOATS = 288;
+export const ELEMENTWISE_SCRATCH_FLOATS = 1056;
 
 /**
  * The record of an elementwise operation on two operands: x and the output of shape [images, repeats, row], y of shape

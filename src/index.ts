@@ -28,7 +28,7 @@ export {
   type StepReport,
   type TaskReport,
 } from './backend';
-export {inspectPlans, measurePlan} from './modelPlans';
+export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
   inspectModel,
   pruneGraphModel,
@@ -37,6 +37,7 @@ export {
   type LayerDescription,
   type LayerInspection,
   type LayerReport,
+  type LayersModelLike,
   type ModelInspection,
   type PruneOnLoadOptions,
   type PruneOptions,

@@ -2,7 +2,7 @@
 import type {GraphModel} from '@tensorflow/tfjs-converter';
 import type {NamedTensorMap} from '@tensorflow/tfjs-core';
 import {PlannedRuns, type PlanReport} from './backend';
-import {planExecution} from './graph';
+import {type LayersModelLike, planExecution, planLayers} from './graph';
 
 const plans = new WeakMap<object, PlannedRuns>();
 
@@ -10,6 +10,21 @@ const plans = new WeakMap<object, PlannedRuns>();
 export function planModel(model: GraphModel): void {
   const runs = new PlannedRuns();
   if (planExecution(model, runs)) plans.set(model, runs);
+}
+
+/**
+ * Lets a functional or sequential model of tfjs-layers run as graph models do on this backend: repeated calls of `predict`
+ * and `predictOnBatch` become programs, whole stretches of kernels as one call. Outputs are the same, after `setWeights` and
+ * `fit`, too. Layers are not called then, nor are their call hooks: what a layer computes must follow from its inputs and
+ * weights (no state of its own, no random numbers). `predict` of more samples than one batch runs as ever.
+ *
+ * @returns undoes it and frees what is held; `model.dispose()` does so, too
+ * @throws Error naming the layer if one is stateful
+ */
+export function planLayersModel(model: LayersModelLike): () => void {
+  const runs = new PlannedRuns();
+  plans.set(model, runs);
+  return planLayers(model, runs);
 }
 
 /**

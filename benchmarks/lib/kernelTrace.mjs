@@ -48,10 +48,12 @@ export async function surveyOps({tf, backendName, executor}, infer) {
       if (current?.kernel === kernel) current.stock = true;
       return run(args);
     }),
-    replaceMethod(weightCache, 'resolve', (resolve) => (source, ...rest) => {
-      const resolved = resolve.call(weightCache, source, ...rest);
-      if (current && resolved)
-        current.layer = {...resolved.weights, kept: weightCache.layer(source).counts.kept, shape: source.shape};
+    replaceMethod(weightCache, 'resolve', (resolve) => (dataId, shape, ...rest) => {
+      const resolved = resolve.call(weightCache, dataId, shape, ...rest);
+      if (current && resolved) {
+        const {kept} = weightCache.layer(dataId, shape).counts;
+        current.layer = {...resolved.weights, kept, shape: shape.filter};
+      }
       return resolved;
     }),
     replaceMethod(threads.pool, 'run', (run) => (...args) => {

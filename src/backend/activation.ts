@@ -9,6 +9,9 @@ export interface FusedActivation {
 }
 
 const NO_CLAMP = {min: -Infinity, max: Infinity};
+const LINEAR: FusedActivation = {epilogue: NO_CLAMP};
+const RELU: FusedActivation = {epilogue: {min: 0, max: Infinity}};
+const RELU6: FusedActivation = {epilogue: {min: 0, max: 6}};
 
 /** Inputs of fused kernels that say what their activation is. */
 export interface ActivationInputs {
@@ -22,6 +25,11 @@ export interface ActivationAttrs {
   readonly leakyreluAlpha?: number;
 }
 
+/** Whether a bias, if there is one, is a float for each output channel; of others stock's kernel knows what to say. */
+export function isBias(bias: TensorInfo | undefined, outChannels: number): boolean {
+  return !bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === outChannels);
+}
+
 /**
  * @returns null for what stock has no fused kernel for, or slopes of another shape: stock's kernel knows what to say.
  */
@@ -33,11 +41,11 @@ export function fusedActivation(
 ): FusedActivation | null {
   switch (activation) {
     case 'linear':
-      return {epilogue: NO_CLAMP};
+      return LINEAR;
     case 'relu':
-      return {epilogue: {min: 0, max: Infinity}};
+      return RELU;
     case 'relu6':
-      return {epilogue: {min: 0, max: 6}};
+      return RELU6;
     case 'leakyrelu':
       return {epilogue: {...NO_CLAMP, slope: leakyreluAlpha ?? 0}};
     case 'elu':

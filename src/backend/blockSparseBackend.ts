@@ -61,13 +61,18 @@ export class BlockSparseBackend extends BackendWasm {
 
   /**
    * Whether a tensor deserves to be packed: it was uploaded, or has been used as a filter before. Kernel outputs that
-   * are used once or twice (attention, a training step's variables) are not worth it.
+   * are used once or twice (attention, a training step's variables) are not worth it. Recording is no use.
    */
   isWeight(dataId: object): boolean {
     if (this.uploaded.has(dataId)) return true;
-    const uses = (this.uses.get(dataId) ?? 0) + 1;
+    const uses = (this.uses.get(dataId) ?? 0) + (this.records ? 0 : 1);
     this.uses.set(dataId, uses);
     return uses >= USES_OF_A_WEIGHT;
+  }
+
+  /** Says that data is used by many inferences only because a program holds it: a filter of one is what it stays. */
+  isNoWeight(dataId: object): void {
+    this.uses.set(dataId, -Infinity);
   }
 
   /**
@@ -90,8 +95,10 @@ export class BlockSparseBackend extends BackendWasm {
     return this.makeOutput(shape, dtype, address);
   }
 
-  /** Forgets a tensor and leaves its memory as it is. */
+  /** Forgets a tensor, with what was made of it, and leaves its memory as it is. */
   forgetView(dataId: object): void {
+    this.weightCache.release(dataId);
+    this.tapCache.release(dataId);
     this.wasm.tfjs.disposeData(this.dataIdMap.peek(dataId).id);
     this.dataIdMap.delete(dataId);
   }
@@ -123,16 +130,22 @@ export class BlockSparseBackend extends BackendWasm {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    if (!force && this.refCount(dataId) > 1) {
-      this.dataIdMap.peek(dataId).refCount--;
-      return false;
+    const {dataIdMap, onRelease} = this;
+    const callbacks = onRelease.get(dataId);
+    if (callbacks && (force || this.refCount(dataId) <= 1)) {
+      onRelease.delete(dataId);
+      for (const callback of callbacks) callback();
     }
-    for (const callback of this.onRelease.get(dataId) ?? []) callback();
-    this.onRelease.delete(dataId);
-    this.dataIdMap.forget(dataId);
+    dataIdMap.restores = false;
+    try {
+      if (!super.disposeData(dataId, force)) return false;
+    } finally {
+      dataIdMap.restores = true;
+    }
+    dataIdMap.forget(dataId);
     this.weightCache.release(dataId);
     this.tapCache.release(dataId);
-    return super.disposeData(dataId, force);
+    return true;
   }
 
   override typedArrayFromHeap(info: TensorInfo): backend_util.TypedArray {

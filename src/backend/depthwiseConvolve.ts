@@ -1,10 +1,10 @@
 import {backend_util, type TensorInfo} from '@tensorflow/tfjs-core';
 import {cutDepthwise} from '../plan';
-import type {ConvGeometry} from '../runtime';
-import {fusedActivation} from './activation';
+import {fusedActivation, isBias} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {geometryOf} from './convInfo';
 import type {ConvAttrs, ConvInputs} from './convolve';
+import {withLastAnswer} from './lastAnswer';
 import {makeOutput} from './output';
 import {replaceByUnary} from './stockKernel';
 
@@ -25,49 +25,66 @@ export function depthwiseConvolve(
   const activation = fusedActivation(backend, filter.shape[2] * filter.shape[3], inputs, attrs);
   const layer = activation && resolveTaps(backend, inputs, attrs);
   if (!layer) return null;
-  const {geometry, outShape, taps} = layer;
-  const [, , , outChannels] = outShape;
-  const cut = cutDepthwise({...geometry, outChannels, multiplier: filter.shape[3]}, backend.runner.threads);
-  const out = makeOutput(backend, outShape, (output) =>
+  const {taps, plan} = layer;
+  const {geometry, outChannels, cut} = plan;
+  const {epilogue, then} = activation;
+  const out = makeOutput(backend, [...plan.outShape], (output) =>
     backend.runner.depthwiseConv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
       taps,
       geometry,
       outChannels,
-      epilogue: activation.epilogue,
+      epilogue,
       cut,
     }),
   );
-  return activation.then ? replaceByUnary(activation.then, out, backend) : out;
+  return then ? replaceByUnary(then, out, backend) : out;
 }
 
-/** What a depthwise convolution is, with the address of its taps, gathered on first use; null as above. */
-export function resolveTaps(
-  backend: BlockSparseBackend,
-  {x, filter, bias}: ConvInputs,
-  attrs: DepthwiseAttrs,
-): {geometry: ConvGeometry; outShape: number[]; taps: number} | null {
+/** What a depthwise convolution is, and the address of its taps, gathered on first use; null as above. */
+export function resolveTaps(backend: BlockSparseBackend, {x, filter, bias}: ConvInputs, attrs: DepthwiseAttrs) {
   if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return null;
-  const info = backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? [1, 1],
-    attrs.pad,
-    attrs.dimRoundingMode,
-    true /* depthwise */,
+  const {strides, dilations, pad, dimRoundingMode} = attrs;
+  const {threads} = backend.runner;
+  const plan = planOf(filter.dataId, x.shape, filter.shape, strides, dilations, pad, dimRoundingMode, threads);
+  if (!plan || !isBias(bias, plan.outChannels)) return null;
+  const taps = backend.tapCache.resolve(
+    {
+      filter: filter.dataId,
+      bias: bias?.dataId ?? null,
+      count: plan.geometry.kernelHeight * plan.geometry.kernelWidth,
+      channels: plan.outChannels,
+    },
+    backend.records,
   );
-  const geometry = geometryOf(info);
-  const {inChannels, outChannels, outShape} = info;
-  if (inChannels !== filter.shape[2] || outChannels !== inChannels * filter.shape[3]) return null;
-  if (bias && (bias.dtype !== 'float32' || bias.shape.length !== 1 || bias.shape[0] !== outChannels)) return null;
-  if ([...x.shape, ...outShape].includes(0)) return null;
-  const taps = backend.tapCache.resolve({
-    filter: filter.dataId,
-    bias: bias?.dataId ?? null,
-    count: geometry.kernelHeight * geometry.kernelWidth,
-    channels: outChannels,
-  });
-  return {geometry, outShape, taps};
+  return {taps, plan};
 }
+
+const planOf = withLastAnswer(
+  (
+    xShape: number[],
+    filterShape: number[],
+    strides: DepthwiseAttrs['strides'],
+    dilations: DepthwiseAttrs['dilations'] | undefined,
+    pad: DepthwiseAttrs['pad'],
+    dimRoundingMode: DepthwiseAttrs['dimRoundingMode'],
+    threads: number,
+  ) => {
+    const info = backend_util.computeConv2DInfo(
+      xShape as [number, number, number, number],
+      filterShape as [number, number, number, number],
+      strides,
+      dilations ?? [1, 1],
+      pad,
+      dimRoundingMode,
+      true /* depthwise */,
+    );
+    const {inChannels, outChannels, outShape} = info;
+    const [, , channels, multiplier] = filterShape;
+    if (inChannels !== channels || outChannels !== inChannels * multiplier) return null;
+    if ([...xShape, ...outShape].includes(0)) return null;
+    const geometry = geometryOf(info);
+    return {geometry, outChannels, outShape, cut: cutDepthwise({...geometry, outChannels, multiplier}, threads)};
+  },
+);

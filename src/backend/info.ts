@@ -17,7 +17,7 @@ export interface BackendInfo {
    * read since.
    */
   readonly droppedBytes: number;
-  /** Bytes of working memory. */
+  /** Bytes of working memory, and of what programs work on. */
   readonly scratchBytes: number;
 }
 
@@ -38,6 +38,6 @@ export function backendInfo(): BackendInfo {
     packedFilters: backend.weightCache.size,
     packedBytes: backend.weightCache.bytes + backend.tapCache.bytes,
     droppedBytes: backend.dataIdMap.droppedBytes,
-    scratchBytes: backend.runner.bytes,
+    scratchBytes: backend.runner.bytes + backend.workspace.bytes,
   };
 }

@@ -1,52 +1,17 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
-import type {FilterShape} from '../packed';
-import {winogradTiles} from '../plan';
-import type {ConvGeometry} from '../runtime';
 import {type ActivationAttrs, type ActivationInputs, fusedActivation} from './activation';
 import type {BlockSparseBackend} from './blockSparseBackend';
-import {options} from './config';
 import {makeOutput} from './output';
+import type {ProductShape} from './productShape';
 import {replaceByUnary} from './stockKernel';
-import type {ResolvedLayer, WeightSource} from './weightCache';
 
 /** A convolution or MatMul whose arguments have been checked. */
 export interface Product {
   readonly x: TensorInfo;
   readonly filter: TensorInfo;
-  readonly filterShape: FilterShape;
-  /** The filter tensor holds `[outChannels, K]`. */
-  readonly transposed?: boolean;
   /** outChannels floats. */
   readonly bias?: TensorInfo;
-  readonly geometry: ConvGeometry;
-  readonly outShape: number[];
-  /** Stock's kernel for this is no match for ours. */
-  readonly stockIsSlow?: boolean;
-}
-
-/**
- * A product's weights, packed on first use, and how it is cut.
- *
- * @returns null where the layer is better off on stock's kernel, or has nothing to compute.
- */
-export function resolveWeights(backend: BlockSparseBackend, product: Product): ResolvedLayer | null {
-  const {filter, geometry, filterShape} = product;
-  const outputPixels = geometry.batch * geometry.outHeight * geometry.outWidth;
-  const outChannels = filterShape.outChannels;
-  if (outputPixels * outChannels * filterShape.inChannels === 0) return null;
-  if (options().path === 'auto' && !backend.isWeight(filter.dataId)) return null;
-  const source: WeightSource = {
-    dataId: filter.dataId,
-    shape: filterShape,
-    transposed: product.transposed ?? false,
-    stockIsSlow: product.stockIsSlow ?? false,
-    winogradTiles: winogradTiles(
-      filterShape,
-      [geometry.strideHeight, geometry.strideWidth, geometry.dilationHeight, geometry.dilationWidth],
-      product.outShape,
-    ),
-  };
-  return backend.weightCache.resolve(source, outputPixels, backend.runner.threads);
+  readonly shape: ProductShape;
 }
 
 /**
@@ -62,18 +27,19 @@ export function multiply(
   inputs: ActivationInputs = {},
   attrs: ActivationAttrs = {},
 ): TensorInfo | null {
-  const activation = product && fusedActivation(backend, product.filterShape.outChannels, inputs, attrs);
-  const layer = activation && resolveWeights(backend, product);
+  if (!product) return null;
+  const {x, filter, bias, shape} = product;
+  const activation = fusedActivation(backend, shape.filter.outChannels, inputs, attrs);
+  const layer = activation && backend.weightCache.resolve(filter.dataId, shape, backend);
   if (!layer) return null;
-  const {x, bias, geometry} = product;
   const {epilogue, then} = activation;
-  const out = makeOutput(backend, product.outShape, (output) =>
+  const out = makeOutput(backend, [...shape.outShape], (output) =>
     backend.runner.conv2d({
       input: backend.getMemoryOffset(x.dataId),
       output,
       weights: layer.weights,
       bias: bias ? backend.getMemoryOffset(bias.dataId) : 0,
-      geometry,
+      geometry: shape.geometry,
       epilogue,
       cut: layer.cut,
     }),

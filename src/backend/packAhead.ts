@@ -4,7 +4,6 @@ import {options} from './config';
 import {convProduct, type ConvAttrs, type ConvInputs} from './convolve';
 import {resolveTaps} from './depthwiseConvolve';
 import {matMulProduct, type MatMulAttrs} from './matMultiply';
-import {resolveWeights} from './multiply';
 import {activeBackend, BACKEND_NAME} from './register';
 
 /** Milliseconds after which the event loop gets its turn. A layer is packed in one go. */
@@ -44,7 +43,7 @@ export function packAhead(calls: Iterator<KernelCall | undefined>): void {
         } else {
           const product =
             kind === 'matMul' ? matMulProduct({a: x, b: filter, bias}, attrs) : convProduct(inputs, attrs);
-          if (product) resolveWeights(backend, product);
+          if (product) backend.weightCache.resolve(product.filter.dataId, product.shape, backend);
         }
       } while (performance.now() < end);
       later();

@@ -14,6 +14,8 @@ interface Taps {
   readonly bytes: number;
   readonly count: number;
   bias: object | null;
+  /** A program knows the address: they stay as they are. */
+  fixed: boolean;
 }
 
 /**
@@ -21,7 +23,8 @@ interface Taps {
  * convolutions (weightCache.ts) they are right as long as the ids of filter and bias live.
  */
 export class TapCache {
-  private readonly entries = new Map<object, Taps>();
+  /** By filter: at most one that is not fixed, which the next bias overwrites. */
+  private readonly entries = new Map<object, Taps[]>();
   private held = 0;
 
   constructor(
@@ -37,24 +40,32 @@ export class TapCache {
   /**
    * The address of a filter's taps, gathered on first use.
    *
+   * @param fixed they are to stay there, with this bias, as long as the filter lives
    * @throws Error if the heap is exhausted; nothing is kept then.
    */
-  resolve({filter, bias, count, channels}: TapSource): number {
+  resolve({filter, bias, count, channels}: TapSource, fixed: boolean): number {
     const {backend} = this;
     const {heap} = backend;
-    let taps = this.entries.get(filter);
-    if (taps?.count === count && taps.bias === bias) return taps.address;
+    const known = this.entries.get(filter) ?? [];
+    const same = known.find((taps) => taps.count === count && taps.bias === bias);
+    if (same) {
+      same.fixed ||= fixed;
+      return same.address;
+    }
     // First: it may have to come from the taps that are given up.
     const weights = backend.getMemoryOffset(filter);
     const biasAddress = bias ? backend.getMemoryOffset(bias) : 0;
+    let taps = known.find((other) => !other.fixed);
     if (taps?.count !== count) {
-      this.release(filter);
+      if (taps) this.free(known.splice(known.indexOf(taps), 1));
       const bytes = 4 * (count + 1) * Math.ceil(channels / 4) * 4;
-      taps = {address: heap.allocate(bytes), bytes, count, bias};
-      this.entries.set(filter, taps);
+      taps = {address: heap.allocate(bytes), bytes, count, bias, fixed};
+      this.entries.set(filter, known);
+      known.push(taps);
       this.held += bytes;
     }
     taps.bias = bias;
+    taps.fixed = fixed;
     const {address} = taps;
     this.kernels.packTaps(weights, biasAddress, count, channels, address);
     backend.dropData(filter, (to) => unpackTaps(heap, address, count, channels, to));
@@ -63,15 +74,19 @@ export class TapCache {
 
   /** Frees what is held for a tensor's data. */
   release(dataId: object): void {
-    const taps = this.entries.get(dataId);
-    if (!taps) return;
+    this.free(this.entries.get(dataId) ?? []);
     this.entries.delete(dataId);
-    this.held -= taps.bytes;
-    this.backend.heap.free(taps.address);
   }
 
   dispose(): void {
     for (const dataId of [...this.entries.keys()]) this.release(dataId);
+  }
+
+  private free(entries: readonly Taps[]): void {
+    for (const {address, bytes} of entries) {
+      this.held -= bytes;
+      this.backend.heap.free(address);
+    }
   }
 }
 

@@ -14,7 +14,8 @@ type Unpack = (address: number) => void;
 export class TensorStorage extends DataStorage<TensorData> {
   /** How to get back what was dropped; null once it is back: from then on it stays, so that it is dropped once at most. */
   private readonly dropped = new Map<object, Unpack | null>();
-
+  /** False while a tensor is disposed of: what was dropped is not unpacked for that. */
+  restores = true;
   /** Data whose address somebody keeps. */
   private readonly pinned = new WeakSet<object>();
 
@@ -36,7 +37,7 @@ export class TensorStorage extends DataStorage<TensorData> {
   /** @throws Error if the data was dropped and there is no memory for it; it may be asked for again. */
   override get(dataId: object): TensorData {
     const data = super.get(dataId);
-    if (data.memoryOffset === 0) this.restore(dataId, data);
+    if (data.memoryOffset === 0 && this.restores) this.restore(dataId, data);
     return data;
   }
 
@@ -61,7 +62,7 @@ export class TensorStorage extends DataStorage<TensorData> {
     this.pinned.add(dataId);
   }
 
-  /** Data that is about to be disposed of is not unpacked any more. */
+  /** Data that was disposed of is not unpacked any more. */
   forget(dataId: object): void {
     this.dropped.delete(dataId);
   }

@@ -1,21 +1,9 @@
-import type {FilterShape} from '../packed';
 import {choosePath, cutLayer, MOST_COLUMNS, type Cut, type LayerPath, type Variant} from '../plan';
 import {type HeapWeights, unpackWeights} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
 import {type BlockCounts, countBlocks, packWeights, packWinograd, type WeightMatrix} from './packWeights';
-
-/** A weight tensor as the cache sees it. */
-export interface WeightSource {
-  readonly dataId: object;
-  readonly shape: FilterShape;
-  /** The tensor holds the transposed matrix `[outChannels, K]` (MatMul's transposeB). */
-  readonly transposed: boolean;
-  /** What stock would run in place of a path of ours is not the convolution that the cost model knows, but far slower. */
-  readonly stockIsSlow: boolean;
-  /** Tiles of 2x2 output pixels over the whole batch; 0 where Winograd's algorithm cannot run. */
-  readonly winogradTiles: number;
-}
+import type {ProductShape} from './productShape';
 
 /** What the cache knows of one weight tensor read as one matrix. */
 interface CachedLayer {
@@ -25,15 +13,19 @@ interface CachedLayer {
   readonly counts: BlockCounts;
   /** Packed forms by path: a layer that is used at two image sizes may choose differently. */
   readonly forms: Map<string, HeapWeights>;
+}
+
+/** What the cache knows of one weight tensor. */
+interface CachedTensor {
+  /** Reshapes share their data, so one id may stand for several matrices. */
+  readonly layers: CachedLayer[];
   /** The last answer and what it was an answer to. */
   last?: {
-    readonly outputPixels: number;
-    readonly winogradTiles: number;
+    readonly shape: ProductShape;
     readonly wanted: LayerPath | 'auto';
     readonly skipZeros: boolean;
     readonly threads: number;
-    readonly stockIsSlow: boolean;
-    readonly layer: ResolvedLayer | null;
+    readonly resolved: ResolvedLayer | null;
   };
 }
 
@@ -48,8 +40,8 @@ export interface ResolvedLayer {
  * new id, so an entry is right for as long as its id lives. Whoever owns the ids calls `release` when one dies.
  */
 export class WeightCache {
-  /** By data id; reshapes share their data, so one id may stand for several matrices. */
-  private readonly layers = new Map<object, CachedLayer[]>();
+  /** By data id. */
+  private readonly tensors = new Map<object, CachedTensor>();
   private heldBytes = 0;
 
   constructor(
@@ -65,54 +57,51 @@ export class WeightCache {
   /** Number of weight tensors that hold a packed form. */
   get size(): number {
     let packed = 0;
-    for (const layers of this.layers.values()) for (const {forms} of layers) if (forms.size) packed++;
+    for (const {layers} of this.tensors.values()) for (const {forms} of layers) if (forms.size) packed++;
     return packed;
   }
 
   /**
-   * The weights in the form that the options or the cost model choose for this number of output pixels, packed on first
-   * use, and how the layer is cut for a number of threads.
+   * The weights in the form that the options or the cost model choose for a product, packed on first use, and how the
+   * layer is cut for the threads.
    *
+   * @param asker the backend, or its stand-in for which kernels are recorded
    * @returns null where stock's kernel is to run.
    * @throws Error if the heap is exhausted; nothing is kept then.
    */
-  resolve(source: WeightSource, outputPixels: number, threads: number): ResolvedLayer | null {
-    const layer = this.layer(source);
+  resolve(dataId: object, shape: ProductShape, asker: BlockSparseBackend): ResolvedLayer | null {
+    const {threads} = asker.runner;
     const {path: wanted, skipZeros} = options();
-    const {stockIsSlow, winogradTiles} = source;
-    const {last} = layer;
-    if (
-      last?.outputPixels === outputPixels &&
-      last.winogradTiles === winogradTiles &&
-      last.threads === threads &&
-      last.wanted === wanted &&
-      last.skipZeros === skipZeros &&
-      last.stockIsSlow === stockIsSlow
-    ) {
-      return last.layer;
+    const last = this.tensors.get(dataId)?.last;
+    if (last?.shape === shape && last.threads === threads && last.wanted === wanted && last.skipZeros === skipZeros) {
+      return last.resolved;
     }
+    if (wanted === 'auto' && !asker.isWeight(dataId)) return null;
+    const layer = this.layer(dataId, shape);
     const {counts} = layer;
-    const geometry = {filter: source.shape, outputPixels, winogradTiles};
     const tooLong = wanted !== 'auto' && wanted.kind === 'packed' && layer.k > MOST_COLUMNS;
     let path =
-      wanted === 'auto' || tooLong ? choosePath(geometry, counts, this.variant, skipZeros, !stockIsSlow).path : wanted;
-    if (path.kind === 'winograd' && !winogradTiles) path = {kind: 'dense'};
+      wanted === 'auto' || tooLong
+        ? choosePath(shape, counts, this.variant, skipZeros, !shape.stockIsSlow).path
+        : wanted;
+    if (path.kind === 'winograd' && !shape.winogradTiles) path = {kind: 'dense'};
     let resolved: ResolvedLayer | null = null;
     if (path.kind !== 'stock') {
       const entries = path.kind === 'packed' ? counts.kept[path.n] : 0;
-      const cut = cutLayer(geometry, path, entries, this.variant, threads);
-      resolved = {weights: this.form(source, layer, path), cut};
+      const cut = cutLayer(shape, path, entries, this.variant, threads);
+      resolved = {weights: this.form(dataId, shape, layer, path), cut};
     }
-    layer.last = {outputPixels, winogradTiles, wanted, skipZeros, threads, stockIsSlow, layer: resolved};
+    const tensor = this.tensors.get(dataId);
+    if (tensor) tensor.last = {shape, wanted, skipZeros, threads, resolved};
     return resolved;
   }
 
   /** Frees every form of a tensor's data. */
   release(dataId: object): void {
-    const layers = this.layers.get(dataId);
-    if (!layers) return;
-    this.layers.delete(dataId);
-    for (const {forms} of layers) {
+    const tensor = this.tensors.get(dataId);
+    if (!tensor) return;
+    this.tensors.delete(dataId);
+    for (const {forms} of tensor.layers) {
       for (const form of forms.values()) {
         this.heldBytes -= form.bytes;
         this.backend.heap.free(form.values);
@@ -121,43 +110,48 @@ export class WeightCache {
   }
 
   dispose(): void {
-    for (const dataId of [...this.layers.keys()]) this.release(dataId);
+    for (const dataId of [...this.tensors.keys()]) this.release(dataId);
   }
 
-  private layer(source: WeightSource): CachedLayer {
-    const {dataId, shape, transposed} = source;
-    const {outChannels} = shape;
-    const k = shape.kh * shape.kw * shape.inChannels;
-    const layers = this.layers.get(dataId);
-    const known = layers?.find(
+  private layer(dataId: object, shape: ProductShape): CachedLayer {
+    const {kh, kw, inChannels, outChannels} = shape.filter;
+    const {transposed} = shape;
+    const k = kh * kw * inChannels;
+    const tensor = this.tensors.get(dataId);
+    const known = tensor?.layers.find(
       (layer) => layer.k === k && layer.outChannels === outChannels && layer.transposed === transposed,
     );
     if (known) return known;
-    const counts = countBlocks(this.backend, this.matrix(source));
+    const counts = countBlocks(this.backend, this.matrix(dataId, shape));
     const layer = {k, outChannels, transposed, counts, forms: new Map()};
-    if (layers) layers.push(layer);
-    else this.layers.set(dataId, [layer]);
+    if (tensor) tensor.layers.push(layer);
+    else this.tensors.set(dataId, {layers: [layer]});
     return layer;
   }
 
-  private form(source: WeightSource, layer: CachedLayer, path: Exclude<LayerPath, {kind: 'stock'}>): HeapWeights {
+  private form(
+    dataId: object,
+    shape: ProductShape,
+    layer: CachedLayer,
+    path: Exclude<LayerPath, {kind: 'stock'}>,
+  ): HeapWeights {
     const key = path.kind === 'packed' ? `1x${path.n}` : path.kind;
     const known = layer.forms.get(key);
     if (known) return known;
     const packer = this.backend;
     const winograd = path.kind === 'winograd';
     const form = winograd
-      ? packWinograd(packer, this.matrix(source))
-      : packWeights(packer, this.matrix(source), layer.counts, path);
+      ? packWinograd(packer, this.matrix(dataId, shape))
+      : packWeights(packer, this.matrix(dataId, shape), layer.counts, path);
     layer.forms.set(key, form);
     this.heldBytes += form.bytes;
     // What Winograd's matrices were made of cannot be had back bit for bit.
-    if (!winograd) packer.dropData(source.dataId, (to) => unpackWeights(packer.heap, form, to, layer.transposed));
+    if (!winograd) packer.dropData(dataId, (to) => unpackWeights(packer.heap, form, to, layer.transposed));
     return form;
   }
 
-  private matrix({dataId, shape, transposed}: WeightSource): WeightMatrix {
-    const {kh, kw, inChannels, outChannels} = shape;
+  private matrix(dataId: object, {filter, transposed}: ProductShape): WeightMatrix {
+    const {kh, kw, inChannels, outChannels} = filter;
     return {address: this.backend.getMemoryOffset(dataId), k: kh * kw * inChannels, outChannels, transposed};
   }
 }

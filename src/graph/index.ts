@@ -10,6 +10,7 @@ export {
   type ModelInspection,
 } from './inspect';
 export {planExecution} from './planExecution';
+export {planLayers, type LayersModelLike} from './planLayersModel';
 export {pruneArtifacts, pruneGraphModel, type PruneResult} from './prune';
 export type {LayerDescription} from './pruneLayers';
 export {pruneOnLoad} from './pruneOnLoad';

@@ -28,64 +28,64 @@ export interface KernelCost {
  */
 export const COST_CONSTANTS: Readonly<Record<'relaxed' | 'simd128', Readonly<Record<PathName, KernelCost>>>> = {
   simd128: {
-    // error: median 1%, 90th percentile 3%
-    dense: {call: 1010, entry: 1.35, overflow: 0, row: 5.3, column: 0.221, copy: 0, weight: 0.325},
-    // error: median 0%, 90th percentile 1%
-    winograd: {call: 6400, entry: 1.33, overflow: 0, row: 172, column: 0.346, copy: 0, weight: 1.58},
-    // error: median 3%, 90th percentile 11%
-    '1x1': {call: 902, entry: 1.87, overflow: 0.254, row: 8.22, column: 6.61, copy: 0, weight: 0},
     // error: median 2%, 90th percentile 4%
-    '1x1, long K': {call: 0, entry: 0.839, overflow: 0.411, row: 25.8, column: 0.764, copy: 0, weight: 0},
+    dense: {call: 867, entry: 1.37, overflow: 0, row: 5.37, column: 0.21, copy: 0, weight: 0.241},
+    // error: median 1%, 90th percentile 3%
+    winograd: {call: 390, entry: 1.32, overflow: 0, row: 187, column: 0.293, copy: 0, weight: 4.61},
+    // error: median 3%, 90th percentile 8%
+    '1x1': {call: 599, entry: 1.87, overflow: 0.192, row: 8.2, column: 6.82, copy: 0, weight: 0.009},
     // error: median 2%, 90th percentile 7%
-    '1x2': {call: 1120, entry: 1.33, overflow: 0.274, row: 6.25, column: 3.3, copy: 0, weight: 0.0176},
-    // error: median 2%, 90th percentile 9%
-    '1x4': {call: 1050, entry: 1.34, overflow: 0.0888, row: 8.18, column: 1.47, copy: 0, weight: 0.0717},
-    // error: median 4%, 90th percentile 19%
-    '1x8': {call: 645, entry: 1.42, overflow: 0, row: 5.78, column: 0.292, copy: 0.0888, weight: 0.294},
-    // error: median 6%, 90th percentile 57%
-    stock: {call: 2800, entry: 0.0519, overflow: 0, row: 0.137, column: 0.18, copy: 0, weight: 0},
-    // error: median 8%, 90th percentile 25%
-    'dense, few pixels': {call: 1240, entry: 0.756, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
-    // error: median 3%, 90th percentile 9%
-    '1x1, few pixels': {call: 1290, entry: 0.354, overflow: 0, row: 5.51, column: 0, copy: 0, weight: 0.00332},
-    // error: median 4%, 90th percentile 8%
-    '1x2, few pixels': {call: 1310, entry: 0.389, overflow: 0, row: 3.98, column: 0, copy: 0, weight: 0.00461},
-    // error: median 4%, 90th percentile 14%
-    '1x4, few pixels': {call: 1300, entry: 0.464, overflow: 0, row: 3.63, column: 0, copy: 0, weight: 0.00415},
-    // error: median 5%, 90th percentile 13%
-    '1x8, few pixels': {call: 1220, entry: 0.911, overflow: 0, row: 3.18, column: 0, copy: 0, weight: 0.0016},
-    // error: median 8%, 90th percentile 34%
-    'stock, few pixels': {call: 960, entry: 0.0782, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
+    '1x1, long K': {call: 2660, entry: 0.83, overflow: 0.372, row: 0, column: 3.8, copy: 0, weight: 0.095},
+    // error: median 3%, 90th percentile 6%
+    '1x2': {call: 1240, entry: 1.35, overflow: 0.267, row: 6.45, column: 3.22, copy: 0, weight: 0.0193},
+    // error: median 3%, 90th percentile 10%
+    '1x4': {call: 1470, entry: 1.37, overflow: 0.0362, row: 8.07, column: 1.46, copy: 0, weight: 0.00836},
+    // error: median 4%, 90th percentile 13%
+    '1x8': {call: 627, entry: 1.44, overflow: 0, row: 6.09, column: 0.281, copy: 0.0822, weight: 0.229},
+    // error: median 5%, 90th percentile 10%
+    stock: {call: 2940, entry: 0.0508, overflow: 0, row: 0.147, column: 0.164, copy: 0, weight: 0},
+    // error: median 8%, 90th percentile 29%
+    'dense, few pixels': {call: 983, entry: 0.759, overflow: 0, row: 2.76, column: 0, copy: 0, weight: 0},
+    // error: median 5%, 90th percentile 11%
+    '1x1, few pixels': {call: 1070, entry: 0.367, overflow: 0, row: 4.84, column: 0, copy: 0, weight: 0.00303},
+    // error: median 4%, 90th percentile 7%
+    '1x2, few pixels': {call: 1000, entry: 0.401, overflow: 0, row: 6.08, column: 0, copy: 0, weight: 0.00104},
+    // error: median 4%, 90th percentile 13%
+    '1x4, few pixels': {call: 1000, entry: 0.469, overflow: 0, row: 2.09, column: 0, copy: 0, weight: 0.00223},
+    // error: median 5%, 90th percentile 14%
+    '1x8, few pixels': {call: 941, entry: 0.91, overflow: 0, row: 6.1, column: 0, copy: 0, weight: 0.000236},
+    // error: median 8%, 90th percentile 40%
+    'stock, few pixels': {call: 957, entry: 0.0783, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
   },
   relaxed: {
-    // error: median 1%, 90th percentile 5%
-    dense: {call: 1190, entry: 1.46, overflow: 0, row: 7.72, column: 0.246, copy: 0, weight: 0},
-    // error: median 0%, 90th percentile 1%
-    winograd: {call: 1250, entry: 1.42, overflow: 0, row: 240, column: 0.516, copy: 0, weight: 1.48},
+    // error: median 2%, 90th percentile 5%
+    dense: {call: 869, entry: 1.47, overflow: 0, row: 7.6, column: 0.262, copy: 0, weight: 0.0383},
+    // error: median 1%, 90th percentile 2%
+    winograd: {call: 0, entry: 1.42, overflow: 0, row: 231, column: 0.701, copy: 0, weight: 2.23},
     // error: median 3%, 90th percentile 8%
-    '1x1': {call: 1050, entry: 1.19, overflow: 0.187, row: 7.29, column: 6.19, copy: 0, weight: 0.0224},
-    // error: median 2%, 90th percentile 6%
-    '1x1, long K': {call: 0, entry: 0.661, overflow: 0.378, row: 13.6, column: 2.03, copy: 0, weight: 0.0119},
-    // error: median 4%, 90th percentile 9%
-    '1x2': {call: 834, entry: 1.03, overflow: 0.215, row: 6.64, column: 2.76, copy: 0, weight: 0.056},
-    // error: median 4%, 90th percentile 9%
-    '1x4': {call: 1210, entry: 1.11, overflow: 0.109, row: 5.9, column: 1.25, copy: 0, weight: 0.0315},
-    // error: median 3%, 90th percentile 17%
-    '1x8': {call: 978, entry: 1.53, overflow: 0, row: 8.92, column: 0.308, copy: 0.0908, weight: 0.0587},
-    // error: median 3%, 90th percentile 10%
-    stock: {call: 2990, entry: 0.0496, overflow: 0, row: 0.11, column: 0.139, copy: 0, weight: 0},
-    // error: median 10%, 90th percentile 44%
-    'dense, few pixels': {call: 1210, entry: 0.526, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
-    // error: median 6%, 90th percentile 10%
-    '1x1, few pixels': {call: 1280, entry: 0.344, overflow: 0, row: 4.75, column: 0, copy: 0, weight: 0.00441},
-    // error: median 5%, 90th percentile 8%
-    '1x2, few pixels': {call: 1290, entry: 0.346, overflow: 0, row: 3.88, column: 0, copy: 0, weight: 0.00578},
-    // error: median 5%, 90th percentile 12%
-    '1x4, few pixels': {call: 1240, entry: 0.466, overflow: 0, row: 1.51, column: 0, copy: 0, weight: 0.00561},
-    // error: median 8%, 90th percentile 22%
-    '1x8, few pixels': {call: 1190, entry: 0.713, overflow: 0, row: 0, column: 0, copy: 0, weight: 0.00596},
-    // error: median 9%, 90th percentile 36%
-    'stock, few pixels': {call: 925, entry: 0.0756, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
+    '1x1': {call: 706, entry: 1.2, overflow: 0.07, row: 7.59, column: 6.25, copy: 0, weight: 0.0259},
+    // error: median 2%, 90th percentile 8%
+    '1x1, long K': {call: 0, entry: 0.678, overflow: 0.367, row: 1.61, column: 3.57, copy: 0, weight: 0.103},
+    // error: median 3%, 90th percentile 11%
+    '1x2': {call: 603, entry: 0.993, overflow: 0.182, row: 7.01, column: 2.81, copy: 0, weight: 0.0551},
+    // error: median 4%, 90th percentile 11%
+    '1x4': {call: 785, entry: 1, overflow: 0, row: 6.4, column: 1.36, copy: 0, weight: 0.0663},
+    // error: median 4%, 90th percentile 21%
+    '1x8': {call: 1010, entry: 1.59, overflow: 0, row: 8.15, column: 0.186, copy: 0.109, weight: 0.118},
+    // error: median 4%, 90th percentile 10%
+    stock: {call: 2800, entry: 0.0502, overflow: 0, row: 0.109, column: 0.149, copy: 0, weight: 0},
+    // error: median 9%, 90th percentile 50%
+    'dense, few pixels': {call: 1160, entry: 0.494, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
+    // error: median 5%, 90th percentile 11%
+    '1x1, few pixels': {call: 1140, entry: 0.347, overflow: 0, row: 6.14, column: 0, copy: 0, weight: 0.00103},
+    // error: median 7%, 90th percentile 11%
+    '1x2, few pixels': {call: 1190, entry: 0.353, overflow: 0, row: 4.04, column: 0, copy: 0, weight: 0.00344},
+    // error: median 7%, 90th percentile 13%
+    '1x4, few pixels': {call: 1160, entry: 0.46, overflow: 0, row: 0.853, column: 0, copy: 0, weight: 0.00426},
+    // error: median 8%, 90th percentile 20%
+    '1x8, few pixels': {call: 1110, entry: 0.71, overflow: 0, row: 0, column: 0, copy: 0, weight: 0.00428},
+    // error: median 9%, 90th percentile 39%
+    'stock, few pixels': {call: 958, entry: 0.0744, overflow: 0, row: 0, column: 0, copy: 0, weight: 0},
   },
 };
 

@@ -2,6 +2,8 @@
 export interface EmscriptenHeap {
   _malloc(bytes: number): number;
   _free(address: number): void;
+  /** The whole heap, another array whenever it has grown. */
+  HEAPU8: Uint8Array;
   /** The SIMD build exports its memory here. */
   asm?: {memory?: WebAssembly.Memory};
   /** The threaded build imports a shared memory and keeps it here. */
@@ -18,7 +20,8 @@ const ALIGNMENT = 64;
 export class TfjsHeap {
   /** Address that malloc gave, by the aligned address that we handed out. */
   private readonly blocks = new Map<number, number>();
-  /** Valid as long as their buffer is the memory's: growth gives the memory another one. */
+  /** What the views below were made beside: as long as it is the module's, they are valid. To compare buffers takes longer. */
+  private bytes: Uint8Array | null = null;
   private floats = new Float32Array(0);
   private integers = new Int32Array(0);
 
@@ -37,6 +40,7 @@ export class TfjsHeap {
       memory instanceof WebAssembly.Memory ? '' : 'its WebAssembly memory',
       typeof module._malloc === 'function' ? '' : '_malloc',
       typeof module._free === 'function' ? '' : '_free',
+      module.HEAPU8 instanceof Uint8Array ? '' : 'HEAPU8',
     ].filter(Boolean);
     if (!memory || missing.length) {
       throw new Error(
@@ -87,17 +91,18 @@ export class TfjsHeap {
 
   /** The whole heap as floats, index = address / 4. Do not keep: the next allocation may detach it. */
   get f32(): Float32Array {
-    if (this.floats.buffer !== this.memory.buffer) this.renewViews();
+    if (this.bytes !== this.module.HEAPU8) this.renewViews();
     return this.floats;
   }
 
   /** The whole heap as integers, index = address / 4. Do not keep: the next allocation may detach it. */
   get i32(): Int32Array {
-    if (this.integers.buffer !== this.memory.buffer) this.renewViews();
+    if (this.bytes !== this.module.HEAPU8) this.renewViews();
     return this.integers;
   }
 
   private renewViews(): void {
+    this.bytes = this.module.HEAPU8;
     this.floats = new Float32Array(this.memory.buffer);
     this.integers = new Int32Array(this.memory.buffer);
   }

@@ -49,13 +49,18 @@ describe('start-up checks', () => {
 
   it('names what a tfjs of another build lacks and what to install', () => {
     expect(() => TfjsHeap.of({} as never)).toThrow(
-      /does not expose its WebAssembly memory, _malloc, _free.*npm install @tensorflow\/tfjs-backend-wasm@4\.22\.0/,
+      /does not expose its WebAssembly memory, _malloc, _free, HEAPU8.*npm install @tensorflow\/tfjs-backend-wasm@4\.22\.0/,
     );
   });
 
   it('says so when the heap is exhausted, and when an address is freed that it never gave', () => {
     const memory = new WebAssembly.Memory({initial: 1});
-    const heap = TfjsHeap.of({_malloc: () => 0, _free: () => undefined, asm: {memory}});
+    const heap = TfjsHeap.of({
+      _malloc: () => 0,
+      _free: () => undefined,
+      asm: {memory},
+      HEAPU8: new Uint8Array(memory.buffer),
+    });
     expect(() => heap.allocate(100)).toThrow(/out of WebAssembly memory, 100 more bytes/);
     expect(() => heap.free(64)).toThrow(/64 was not allocated here/);
   });

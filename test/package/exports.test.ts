@@ -2,8 +2,8 @@ import {rmSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {makeConsumer, runNode} from './consumer';
 
-/** The names that DESIGN.md promises. */
-const FUNCTIONS = ['backendInfo', 'configure', 'inspectModel', 'pruneGraphModel', 'pruneOnLoad'];
+/** What the README promises. */
+const FUNCTIONS = ['backendInfo', 'configure', 'inspectModel', 'planLayersModel', 'pruneGraphModel', 'pruneOnLoad'];
 
 let folder: string;
 

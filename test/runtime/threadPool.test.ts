@@ -44,6 +44,9 @@ function growingHeap(): TfjsHeap {
   let top = 64;
   return TfjsHeap.of({
     wasmMemory: memory,
+    get HEAPU8() {
+      return new Uint8Array(memory.buffer);
+    },
     _free: () => undefined,
     _malloc: (bytes) => {
       const address = top;

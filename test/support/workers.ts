@@ -90,6 +90,10 @@ export const SCRIPTS = {
   throwsInTask3: throwsInKernel(2),
   throwsInTask4: throwsInKernel(3),
   throwsInTask5: throwsInKernel(4),
+  // The first two inferences of a small network have fewer tasks than this.
+  throwsInTask60: throwsInKernel(59),
+  diesInTask60: impostor(`${claimUnit(59)} leave();`),
+  loopsInTask60: impostor(`${claimUnit(59)} for (;;);`),
 } as const;
 
 export type Script = keyof typeof SCRIPTS;

@@ -8,10 +8,12 @@ import {
 import {Job} from '../../../kernels/task';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {pointwiseGeometry} from '../convInfo';
+import {withLastAnswer} from '../lastAnswer';
 import {multiply} from '../multiply';
 import {makeOutput} from '../output';
 import {COPY_NS, runItems} from '../parallel';
 import {shufflePixels} from '../pixelShuffle';
+import {productShape} from '../productShape';
 import {ourKernel} from '../stockKernel';
 
 /** What lies between the two steps has to be no larger than this; stock's kernel needs no such memory. */
@@ -30,37 +32,20 @@ function transposedConvolve(
   {strides, pad, dataFormat, dimRoundingMode, inputShape}: Conv2DBackpropInputAttrs,
 ): TensorInfo | null {
   if (dataFormat !== 'NHWC' || dy.dtype !== 'float32' || filter.dtype !== 'float32') return null;
-  const info = backend_util.computeConv2DInfo(
-    inputShape,
-    filter.shape as [number, number, number, number],
-    strides,
-    1 /* dilations */,
-    pad,
-    dimRoundingMode,
-  );
-  const [kh, kw, inChannels, outChannels] = filter.shape;
+  const plan = planOf(filter.dataId, dy.shape, filter.shape, inputShape, strides, pad, dimRoundingMode);
+  if (!plan) return null;
+  const {info, shape, kh, kw, inChannels} = plan;
+  const {outChannels: channels} = shape.filter; // of a block
   const [batch, height, width] = dy.shape;
   const {inShape, inHeight, inWidth, strideHeight, strideWidth} = info;
-  const channels = kh * kw * inChannels;
-  // tfjs does not check that dy is what the convolution would have made of its input.
-  if (!util.arraysEqual(info.outShape, dy.shape) || inChannels !== info.inChannels) return null;
-  if (4 * batch * height * width * channels > MOST_BYTES) return null;
-  const blocks = multiply(backend, {
-    x: dy,
-    filter,
-    filterShape: {kh: 1, kw: 1, inChannels: outChannels, outChannels: channels},
-    transposed: true,
-    geometry: pointwiseGeometry(batch, height, width, outChannels),
-    outShape: [batch, height, width, channels],
-    stockIsSlow: true,
-  });
+  const blocks = multiply(backend, {x: dy, filter, shape});
   if (!blocks) return null;
   const {top, left} = info.padInfo;
   const sizes = [height, width, kh, inHeight, strideHeight, top];
   const apart = strideHeight === kh && strideWidth === kw && inHeight === height * kh && inWidth === width * kw;
   try {
     if (apart) return shufflePixels(backend, blocks, kh, kw);
-    return makeOutput(backend, inShape, (output) =>
+    return makeOutput(backend, [...inShape], (output) =>
       runItems(backend, {
         job: Job.sumTaps,
         words: [
@@ -75,6 +60,39 @@ function transposedConvolve(
     backend.disposeData(blocks.dataId);
   }
 }
+
+const planOf = withLastAnswer(
+  (
+    dyShape: number[],
+    filterShape: number[],
+    inputShape: Conv2DBackpropInputAttrs['inputShape'],
+    strides: Conv2DBackpropInputAttrs['strides'],
+    pad: Conv2DBackpropInputAttrs['pad'],
+    dimRoundingMode: Conv2DBackpropInputAttrs['dimRoundingMode'],
+  ) => {
+    const info = backend_util.computeConv2DInfo(
+      inputShape,
+      filterShape as [number, number, number, number],
+      strides,
+      1 /* dilations */,
+      pad,
+      dimRoundingMode,
+    );
+    const [kh, kw, inChannels, outChannels] = filterShape;
+    const [batch, height, width] = dyShape;
+    const channels = kh * kw * inChannels;
+    // tfjs does not check that dy is what the convolution would have made of its input.
+    if (!util.arraysEqual(info.outShape, dyShape) || inChannels !== info.inChannels) return null;
+    if (4 * batch * height * width * channels > MOST_BYTES) return null;
+    const shape = productShape(
+      pointwiseGeometry(batch, height, width, outChannels),
+      {kh: 1, kw: 1, inChannels: outChannels, outChannels: channels},
+      [batch, height, width, channels],
+      {transposed: true, stockIsSlow: true},
+    );
+    return shape && {info, shape, kh, kw, inChannels};
+  },
+);
 
 /** TensorFlow Conv2DBackpropInput: dy [batch, height, width, outChannels], filter [kh, kw, inChannels, outChannels]. */
 export const conv2DBackpropInputConfig = ourKernel(Conv2DBackpropInput, transposedConvolve);

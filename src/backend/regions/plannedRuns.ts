@@ -5,7 +5,7 @@ import type {BlockSparseBackend} from '../blockSparseBackend';
 import {decidingOptions, options} from '../config';
 import {activeBackend} from '../register';
 import {fuseStrips} from './fuseStrips';
-import {Program, ShapeChanged} from './program';
+import {Program} from './program';
 import {type PlanReport, stepReports} from './planReport';
 import {recordCalls, type RecordedProgram} from './recordCalls';
 import {traced, type Trace} from './trace';
@@ -24,6 +24,8 @@ interface Entry {
   recorded: RecordedProgram | null;
   /** Why there will be none. */
   obstacle: string | null;
+  /** Variables that the program has read, with the data that it knows. */
+  variables: Trace['variables'];
   /** Forgets the program and frees what it holds. */
   forget(): void;
 }
@@ -36,6 +38,12 @@ interface Entry {
 export class PlannedRuns {
   private readonly entries = new Map<string, Entry>();
 
+  /** Whether programs are made and run just now. */
+  isActive(): boolean {
+    const backend = activeBackend();
+    return backend !== null && options().regions && !isWatched(backend);
+  }
+
   /**
    * @param kind names the outputs and the inputs
    * @param inputs all that the result hangs on beside constants, in the same order for the same kind
@@ -43,15 +51,15 @@ export class PlannedRuns {
    */
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[] {
     const backend = activeBackend();
-    if (!backend || !options().regions || isWatched(backend) || inputs.some(({isDisposed}) => isDisposed)) return run();
+    if (!backend || !this.isActive() || inputs.some(({isDisposed}) => isDisposed)) return run();
     const {threads, slots} = backend.runner;
     const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
     const key = `${kind} | ${shapes} | ${threads} ${slots} ${decidingOptions()}`;
     const entry = this.entries.get(key);
-    if (entry?.backend !== backend) {
+    if (!entry || entry.backend !== backend || entry.variables.some(([{dataId}, known]) => dataId !== known)) {
       entry?.forget();
       this.entries.delete(key);
-      this.makeRoom();
+      this.forget(MOST_PROGRAMS - 1);
       this.entries.set(key, {
         kind,
         inputs: shapes,
@@ -59,6 +67,7 @@ export class PlannedRuns {
         program: null,
         recorded: null,
         obstacle: null,
+        variables: [],
         forget: () => undefined,
       });
       return run();
@@ -70,7 +79,7 @@ export class PlannedRuns {
     if (entry.obstacle !== null) return run();
     return traced(backend, inputs, run, (trace) => {
       if (typeof trace === 'string') entry.obstacle = trace;
-      else this.plan(key, entry, trace);
+      else this.tryToPlan(key, entry, trace);
     });
   }
 
@@ -100,6 +109,15 @@ export class PlannedRuns {
     return times;
   }
 
+  /** Frees all programs but so many that were used last. */
+  forget(most = 0): void {
+    for (const [key, entry] of this.entries) {
+      if (this.entries.size <= most) return;
+      entry.forget();
+      this.entries.delete(key);
+    }
+  }
+
   private runProgram(
     key: string,
     entry: Entry,
@@ -110,27 +128,33 @@ export class PlannedRuns {
     try {
       return program.run(inputs);
     } catch (error) {
-      // A new program can be made where threads are lost; not for shapes that change with the values.
-      const changed = error instanceof ShapeChanged;
-      if (!changed && !(error instanceof PoolFailure)) throw error;
       entry.forget();
-      if (changed) entry.obstacle = 'a shape depends on the values of a tensor';
-      else this.entries.delete(key);
-      return run();
+      // A new program can be made where threads are lost; not for shapes that change with the values, say.
+      if (error instanceof PoolFailure) this.entries.delete(key);
+      else entry.obstacle = (error as Error).message;
+      return run(); // and gives tfjs's own error where there is one
     }
   }
 
+  /** An inference that has run does not fail because there can be no program for the next. */
+  private tryToPlan(key: string, entry: Entry, trace: Trace): void {
+    try {
+      this.plan(key, entry, trace);
+    } catch (error) {
+      for (const tensor of trace.kept) tensor.dispose();
+      entry.obstacle = (error as Error).message;
+    }
+  }
+
+  /** @throws Error with what stands against it; nothing is held then. */
   private plan(key: string, entry: Entry, trace: Trace): void {
     const {backend} = entry;
     const recorded = fuseStrips(recordCalls(backend, trace), backend.runner.threads);
-    if (!recorded.steps.some(({kind}) => kind === 'region')) {
-      for (const tensor of trace.kept) tensor.dispose();
-      entry.obstacle = 'no kernel of ours takes part';
-      return;
-    }
+    if (!recorded.steps.some(({kind}) => kind === 'region')) throw new Error('no kernel of ours takes part');
     const program = new Program(backend, recorded);
     entry.program = program;
     entry.recorded = recorded;
+    entry.variables = trace.variables;
     // A program knows weights by their address.
     const watches = [...trace.constants].map((dataId) =>
       backend.whenReleased(dataId, () => {
@@ -145,14 +169,6 @@ export class PlannedRuns {
       program.dispose();
       for (const tensor of trace.kept) tensor.dispose();
     };
-  }
-
-  private makeRoom(): void {
-    for (const [key, entry] of this.entries) {
-      if (this.entries.size < MOST_PROGRAMS) return;
-      entry.forget();
-      this.entries.delete(key);
-    }
   }
 }
 

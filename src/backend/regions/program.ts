@@ -4,10 +4,7 @@ import {type ArenaLayout, layOutArena} from '../../plan';
 import {HeapBlock, PoolFailure, Segment} from '../../runtime';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 import {mapInputs} from './trace';
-import type {RecordedCall, RecordedProgram} from './recordCalls';
-
-/** A call gave a result of another shape than when it was recorded: what follows does not fit. */
-export class ShapeChanged extends Error {}
+import type {RecordedCall, RecordedProgram, View} from './recordCalls';
 
 /** Kernels may read whole vectors beyond the last buffer. */
 const SPARE_BYTES = 256;
@@ -28,9 +25,7 @@ export class Program {
   private readonly arena: ArenaLayout;
   private readonly scratchBytes: number;
   private readonly patches = new Map<number, Patch>();
-  /** Tensors in the arena for the calls that use them, by buffer. */
-  private readonly views = new Map<number, TensorInfo>();
-  /** Where the workspace was when `views` and addresses in it were written. */
+  /** Where the workspace was when addresses in it were written. */
   private workspace = 0;
 
   /** @throws Error if the heap is exhausted; nothing is held then. */
@@ -77,28 +72,37 @@ export class Program {
    *
    * @param times gets the milliseconds of each task and call; they run one by one then
    *
-   * @throws Error if the heap is exhausted, ShapeChanged; nothing is left over then. PoolFailure if a worker died: the
-   *     program must not run again.
+   * @throws Error if the heap is exhausted, or a call gives a result of another shape than when it was recorded; nothing is
+   *     left over then. PoolFailure if a worker died: the program must not run again.
    */
   run(inputs: readonly TensorInfo[], times?: number[]): Tensor[] {
     const {backend, recorded} = this;
     this.settle();
-    /** Tensors of this run by buffer: inputs, results of calls, outputs. */
+    /** Tensors of this run by buffer: inputs, results of calls, outputs, views of the arena. */
     const tensors = new Map<number, TensorInfo>(inputs.map((input, i) => [i, input]));
     const made = new Set<number>();
     const make = (buffer: number, info: TensorInfo) => {
       tensors.set(buffer, info);
       made.add(buffer);
     };
+    // For one run: backends keep what they make of a tensor's values, of a filter's say, as long as the tensor lives.
+    const views: TensorInfo[] = [];
     const outputs = new Set(recorded.outputs.map(({buffer}) => buffer));
     try {
       for (const {buffer, shape, dtype} of recorded.outputs) {
         if (recorded.buffers[buffer].origin === 'output' && !made.has(buffer))
           make(buffer, backend.makeOutput(shape, dtype));
       }
-      for (const [buffer, {dataId}] of tensors) this.setBuffer(buffer, backend.getMemoryOffset(dataId));
+      for (const [buffer, {dataId}] of tensors) this.setTensor(buffer, dataId);
       for (const step of recorded.steps) {
         if (step.kind === 'call') {
+          for (const buffer of step.call.views.values()) {
+            if (tensors.has(buffer)) continue;
+            const {shape, dtype} = recorded.buffers[buffer];
+            const view = backend.makeView(shape, dtype, this.arenaAddress(buffer));
+            tensors.set(buffer, view);
+            views.push(view);
+          }
           timed(times, () => this.call(step.call, tensors, make));
         } else if (times) {
           for (let task = step.begin; task < step.end; task++) timed(times, () => this.runTasks(task, task + 1, 0));
@@ -112,12 +116,14 @@ export class Program {
           backend.disposeData(tensors.get(buffer)!.dataId);
         }
       }
-      const results = recorded.outputs.map(({buffer, shape, dtype}, i) => {
+      const results = new Map<View, Tensor>();
+      for (const output of new Set(recorded.outputs)) {
+        const {buffer, shape, dtype} = output;
         const {dataId} = tensors.get(buffer)!;
-        if (recorded.outputs.findIndex((other) => other.buffer === buffer) < i) backend.incRef(dataId);
-        return engine().makeTensorFromTensorInfo({dataId, shape, dtype});
-      });
-      return results;
+        if ([...results.keys()].some((other) => other.buffer === buffer)) backend.incRef(dataId);
+        results.set(output, engine().makeTensorFromTensorInfo({dataId, shape, dtype}));
+      }
+      return recorded.outputs.map((output) => results.get(output)!);
     } catch (error) {
       const lost = error instanceof PoolFailure;
       // A worker that is slow rather than dead may still write to all of this.
@@ -128,13 +134,14 @@ export class Program {
         else backend.disposeData(dataId);
       }
       throw error;
+    } finally {
+      for (const {dataId} of views) backend.forgetView(dataId);
     }
   }
 
   dispose(): void {
     const {backend} = this;
     if (!backend.wasm) return; // its heap is gone
-    this.forgetViews();
     this.block.free();
     if (--backend.programs === 0) backend.workspace.free();
   }
@@ -163,7 +170,6 @@ export class Program {
     workspace.reserve(this.scratchBytes + this.arena.bytes + SPARE_BYTES);
     if (workspace.address === this.workspace) return;
     this.workspace = workspace.address;
-    this.forgetViews();
     this.setAddress(Segment.scratch, this.workspace);
     this.recorded.buffers.forEach(({origin}, buffer) => {
       if (origin === 'arena') this.setBuffer(buffer, this.arenaAddress(buffer));
@@ -172,6 +178,12 @@ export class Program {
 
   private arenaAddress(buffer: number): number {
     return this.workspace + this.scratchBytes + this.arena.offsets[buffer];
+  }
+
+  /** A tensor's data is what the program works on: it must not be dropped while it does. */
+  private setTensor(buffer: number, dataId: object): void {
+    this.backend.dataIdMap.pin(dataId);
+    this.setBuffer(buffer, this.backend.getMemoryOffset(dataId));
   }
 
   private setBuffer(buffer: number, address: number): void {
@@ -198,7 +210,7 @@ export class Program {
     const tensorOf = (info: TensorInfo): TensorInfo => {
       const buffer = views.get(info.dataId);
       if (buffer === undefined) return info;
-      const {dataId} = tensors.get(buffer) ?? this.view(buffer);
+      const {dataId} = tensors.get(buffer)!;
       return {dataId, shape: info.shape, dtype: info.dtype};
     };
     const kernel = getKernel(kernelName, BACKEND);
@@ -207,25 +219,11 @@ export class Program {
     infos.forEach((info, i) => make(outputs[i].buffer, info));
     infos.forEach((info, i) => {
       const {buffer, shape, dtype} = outputs[i];
-      if (info.dtype !== dtype || !util.arraysEqual(info.shape, shape)) throw new ShapeChanged();
-      this.setBuffer(buffer, backend.getMemoryOffset(info.dataId));
+      if (info.dtype !== dtype || !util.arraysEqual(info.shape, shape)) {
+        throw new Error('a shape depends on the values of a tensor'); // what follows does not fit
+      }
+      this.setTensor(buffer, info.dataId);
     });
-  }
-
-  /** A buffer of the arena as a tensor. */
-  private view(buffer: number): TensorInfo {
-    let view = this.views.get(buffer);
-    if (!view) {
-      const {shape, dtype} = this.recorded.buffers[buffer];
-      view = this.backend.makeView(shape, dtype, this.arenaAddress(buffer));
-      this.views.set(buffer, view);
-    }
-    return view;
-  }
-
-  private forgetViews(): void {
-    for (const {dataId} of this.views.values()) this.backend.forgetView(dataId);
-    this.views.clear();
   }
 }
 

@@ -50,6 +50,7 @@ export interface RecordedProgram {
   readonly steps: readonly Step[];
   /** Inputs first, in their order. */
   readonly buffers: readonly ProgramBuffer[];
+  /** One and the same where a tensor is asked for twice. */
   readonly outputs: readonly View[];
   readonly scratchBytes: number;
   readonly zeroBytes: number;
@@ -69,6 +70,7 @@ export function recordCalls(backend: BlockSparseBackend, trace: Trace): Recorded
   const relocations = findRelocations(recorder.image, second.recorder.image, symbolicAddress, segments);
 
   const viewOf = ({dataId, shape, dtype}: TensorInfo): View => ({buffer: first.buffers.get(dataId)!, shape, dtype});
+  const results = new Map(trace.outputs.map((output) => [output, viewOf(output)]));
   const steps: Step[] = [];
   const spans = made.map(() => ({first: Infinity, last: -Infinity}));
   const use = (buffer: number, position: number) => {
@@ -118,7 +120,7 @@ export function recordCalls(backend: BlockSparseBackend, trace: Trace): Recorded
       const bytes = util.sizeFromShape(shape) * util.bytesPerElement(dtype);
       return {shape, dtype, bytes, ...spans[i], origin: origins[i]};
     }),
-    outputs: trace.outputs.map(viewOf),
+    outputs: trace.outputs.map((output) => results.get(output)!),
     scratchBytes: recorder.scratchBytes,
     zeroBytes: recorder.zeroBytes,
   };

@@ -1,5 +1,5 @@
 // What an inference computes, seen as the calls of tfjs's kernels that it makes.
-import {engine, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
+import {engine, type Tensor, type TensorInfo, Variable} from '@tensorflow/tfjs-core';
 import type {BlockSparseBackend} from '../blockSparseBackend';
 
 /** A kernel's inputs as tfjs hands them over; those left out are undefined. */
@@ -17,10 +17,13 @@ export interface TracedCall {
 export interface Trace {
   readonly inputs: readonly TensorInfo[];
   readonly calls: readonly TracedCall[];
+  /** One and the same where a tensor is asked for twice. */
   readonly outputs: readonly TensorInfo[];
-  /** Data that calls use and that no call makes: weights, and what was made for the one inference. */
+  /** Data that calls use and that no call makes: weights, what was made for the one inference, and what that hangs on. */
   readonly constants: ReadonlySet<object>;
-  /** Holds the latter; whoever gets the trace disposes of them. */
+  /** Variables that were read, with the data that they had. */
+  readonly variables: readonly (readonly [Variable, object])[];
+  /** Holds the constants that were made for the one inference; whoever gets the trace disposes of them. */
   readonly kept: readonly Tensor[];
 }
 
@@ -39,17 +42,28 @@ export function traced(
   run: () => Tensor[],
   onTrace: (trace: Trace | string) => void,
 ): Tensor[] {
-  const tfjs = engine() as unknown as {runKernel: RunKernel};
+  const tfjs = engine() as unknown as {runKernel: RunKernel; nextTensorId(): number};
   const {runKernel} = tfjs;
+  const firstId = tfjs.nextTensorId();
   const given = new Set<object>(inputs.map(({dataId}) => dataId));
   const dependent = new Set<object>(given);
   const constants = new Map<object, Tensor>();
+  /** Tensors from before that were read, with the data that they had. */
+  const older = new Map<Tensor, object>();
+  /** What constants are made of. */
+  const sources = new Set<object>();
   const calls: TracedCall[] = [];
   let obstacle = given.size < inputs.length ? 'two inputs share their data' : null;
 
   const note = (kernelName: string, args: object, attrs: object, result: Tensor | Tensor[]) => {
     const used = (Object.values(args) as unknown[]).flat().filter(isTensor);
-    if (!used.some(({dataId}) => dependent.has(dataId))) return; // makes a constant
+    for (const tensor of used) {
+      if (tensor.id < firstId && !given.has(tensor.dataId) && !older.has(tensor)) older.set(tensor, tensor.dataId);
+    }
+    if (!used.some(({dataId}) => dependent.has(dataId))) {
+      for (const {dataId} of used) sources.add(dataId);
+      return;
+    }
     for (const tensor of used) {
       if (dependent.has(tensor.dataId) || constants.has(tensor.dataId)) continue;
       // Not a clone, which is a copy on this backend.
@@ -84,13 +98,26 @@ export function traced(
     // Data that outlives the inference has an owner: it must not be held here when its owner disposes of it.
     for (const tensor of held) if (backend.refCount(tensor.dataId) > 1) tensor.dispose();
     const kept = held.filter((tensor) => !tensor.isDisposed);
+    for (const {dataId} of kept) backend.isNoWeight(dataId);
     if (results) {
       const fresh = results.every(({dataId}) => dependent.has(dataId) && !given.has(dataId));
       if (!fresh) obstacle ??= 'an output is an input or a constant';
-      const outputs = results.map(infoOf);
-      const needed = liveCalls(calls, outputs);
+      const infos = new Map(results.map((tensor) => [tensor, infoOf(tensor)]));
+      const outputs = results.map((tensor) => infos.get(tensor)!);
+      const read = [...older];
+      if (read.some(([tensor, dataId]) => tensor.isDisposed || tensor.dataId !== dataId)) {
+        obstacle ??= 'it replaces a tensor that it reads';
+      }
       if (obstacle === null) {
-        onTrace({inputs: inputs.map(infoOf), calls: needed, outputs, constants: new Set(constants.keys()), kept});
+        const lasting = [...sources].filter((dataId) => backend.refCount(dataId) > 0);
+        onTrace({
+          inputs: inputs.map(infoOf),
+          calls: liveCalls(calls, outputs),
+          outputs,
+          constants: new Set([...constants.keys(), ...lasting]),
+          variables: read.filter((pair): pair is [Variable, object] => pair[0] instanceof Variable),
+          kept,
+        });
       } else {
         onTrace(obstacle);
       }

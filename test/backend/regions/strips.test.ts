@@ -9,6 +9,15 @@ import {VARIANTS} from '../../support/backends';
 import {sameBits, startOnThreads, stopBackend} from '../../support/network';
 import {blockSparseFloats, randomFloats, randomNumbers} from '../../support/random';
 
+// Smaller tensors than usual make chains, so that the tests take seconds.
+jest.mock('../../../src/plan/strips', () => {
+  const strips = jest.requireActual<typeof import('../../../src/plan/strips')>('../../../src/plan/strips');
+  return {
+    ...strips,
+    findChains: (stages: Parameters<typeof strips.findChains>[0]) => strips.findChains(stages, 400 * 1024),
+  };
+});
+
 type Artifacts = ReturnType<typeof artifactsOf>;
 type GraphModel = ReturnType<typeof loadGraphModelSync>;
 type Path = NonNullable<BlockSparseOptions['path']>;
