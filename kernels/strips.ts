@@ -53,28 +53,15 @@ function computeRows(task: usize, stage: i32, last: i32, image: i32, first: i32,
   store<i32>(copy, pixels, Task.pixels << 2);
   store<i32>(copy, outChannels, Task.groupChannels << 2);
   store<i32>(copy, 0, Task.halfPanel << 2);
+  // The last pixels of all are computed in their own way. They may be more than a strip has.
+  const behind = load<i32>(record, Task.pixels << 2) - (image * outHeight + end) * outWidth;
+  store<i32>(copy, max(0, load<i32>(record, Task.lastPixels << 2) - behind), Task.lastPixels << 2);
   const working = scratch + <usize>load<i32>(task, StripsTask.workingAt << 2);
   if (load<i32>(stageOf(task, stage)) == Job.depthwiseConv2d) {
     depthwiseConv2d(copy, 0, end - first, working);
-    return;
-  }
-  // The last pixels of all go one by one. They may be more than this strip has.
-  const behind = load<i32>(record, Task.pixels << 2) - (image * outHeight + end) * outWidth;
-  convolve(copy, pixels, min(pixels, max(0, load<i32>(record, Task.lastPixels << 2) - behind)), working);
-}
-
-/** Computes so many pixels, of which the last `single` go one by one: tiles must not reach into those. */
-function convolve(task: usize, pixels: i32, single: i32, scratch: usize): void {
-  const whole = pixels - single;
-  const macroTile = load<i32>(task, Task.macroTile << 2);
-  store<i32>(task, whole, Task.pixels << 2);
-  store<i32>(task, 0, Task.lastPixels << 2);
-  conv2d(task, 0, (whole + macroTile - 1) / macroTile, scratch);
-  store<i32>(task, 1, Task.macroTile << 2);
-  store<i32>(task, 1, Task.lastPixels << 2);
-  for (let pixel = whole; pixel < pixels; pixel++) {
-    store<i32>(task, pixel + 1, Task.pixels << 2);
-    conv2d(task, pixel, pixel + 1, scratch);
+  } else {
+    const macroTile = load<i32>(record, Task.macroTile << 2);
+    conv2d(copy, 0, (pixels + macroTile - 1) / macroTile, working);
   }
 }
 

@@ -38,10 +38,11 @@ export function inspectPlans(model: object): PlanReport[] {
 }
 
 /**
- * Milliseconds of each task and call of a model's last inference, in the order of its plan, which runs one by one for it.
+ * Milliseconds of each task and call of a model's last inference with inputs of these shapes, and with the options and
+ * threads of now, in the order of its plan. They run one by one for it.
  *
  * @param inputs as `model.execute` takes them
- * @returns null if that inference is not planned
+ * @returns null if it would not run as planned now
  * @throws Error as `inspectPlans`
  */
 export function measurePlan(model: object, inputs: NamedTensorMap): number[] | null {

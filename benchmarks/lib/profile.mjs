@@ -174,7 +174,7 @@ function formatPlan({obstacle, steps, arenaBytes, programBytes}) {
   const regions = Math.max(0, ...steps.map(({region}) => region));
   const kib = (bytes) => `${Math.ceil(bytes / 1024)} KiB`;
   const rows = steps.map(({region, kernels, pieces, expectedMs, ms}) => {
-    const pair = [expectedMs > 0 ? expectedMs.toFixed(3) : '', ms.toFixed(3)];
+    const pair = [expectedMs > 0 ? expectedMs.toFixed(3) : '', ms === null ? '' : ms.toFixed(3)];
     return region === 0 ? ['', `call of ${kernels}`, '', ...pair] : [String(region), kernels, String(pieces), ...pair];
   });
   return [
@@ -223,7 +223,7 @@ function total(ops, key) {
 }
 
 function roundStep(step) {
-  return {...step, expectedMs: round(step.expectedMs), ms: round(step.ms)};
+  return {...step, expectedMs: round(step.expectedMs), ms: step.ms && round(step.ms)};
 }
 
 function roundRoof({gflops: peak, bandwidths}) {

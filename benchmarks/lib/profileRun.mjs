@@ -41,8 +41,9 @@ const MODES = [
  * @property {number} ms inferences until their results can be read; of the kernels one by one where there is no plan
  * @property {number} arenaBytes
  * @property {number} programBytes
- * @property {{region: number, kernels: string, pieces: number, expectedMs: number, ms: number}[]} steps smallest of the
- *     runs; of a kernel that is called between regions, region and pieces are 0
+ * @property {{region: number, kernels: string, pieces: number, expectedMs: number, ms: number | null}[]} steps smallest of
+ *     the runs, null where control flow gives what the plan needs; of a kernel that is called between regions, region and
+ *     pieces are 0
  */
 
 /**
@@ -147,7 +148,7 @@ async function measurePlan(blocksparse, {model, engine, infer, runs}) {
     ms = Math.min(ms, await infer());
     if (obstacle !== null) continue;
     const laps = blocksparse.measurePlan(model, engine.inputs());
-    times = laps.map((lap, i) => Math.min(lap, times?.[i] ?? Infinity));
+    times = laps && laps.map((lap, i) => Math.min(lap, times?.[i] ?? Infinity));
   }
   let region = 0;
   const named = steps.flatMap(({tasks, call}) => {
@@ -155,7 +156,7 @@ async function measurePlan(blocksparse, {model, engine, infer, runs}) {
     region++;
     return tasks.map((task) => ({region, ...task}));
   });
-  return {obstacle, ms, arenaBytes, programBytes, steps: named.map((step, i) => ({...step, ms: times[i]}))};
+  return {obstacle, ms, arenaBytes, programBytes, steps: named.map((step, i) => ({...step, ms: times && times[i]}))};
 }
 
 function lastPlan(blocksparse, model) {

@@ -4,20 +4,32 @@ import {makeConsumer, ROOT, runNode} from './consumer';
 
 /** What README shows, typed; the second half must not compile. */
 const APP = `
-import {loadGraphModel} from '@tensorflow/tfjs-converter';
-import type {io} from '@tensorflow/tfjs-core';
-import {backendInfo, configure, inspectModel, pruneGraphModel, pruneOnLoad} from 'tfjs-backend-blocksparse-1xn';
+import {type GraphModel, loadGraphModel} from '@tensorflow/tfjs-converter';
+import type {io, Tensor} from '@tensorflow/tfjs-core';
+import {
+  backendInfo, configure, inspectModel, inspectPlans, measurePlan, pruneGraphModel, pruneOnLoad,
+} from 'tfjs-backend-blocksparse-1xn';
+import type {PlanReport, StepReport, TaskReport} from 'tfjs-backend-blocksparse-1xn';
 
 export async function app(stored: io.ModelArtifacts): Promise<string> {
   configure({rewrite: false});
   pruneOnLoad({n: 4, sparsity: 0.5, match: /mobilenet/});
-  await loadGraphModel('model.json');
+  const model = await loadGraphModel('model.json');
   pruneOnLoad(null);
+  plans(model, {});
   const {artifacts, report} = await pruneGraphModel(stored, {n: 8, sparsity: 0.6});
   void inspectModel(artifacts);
   void report;
   const {variant, threads}: {variant: 'relaxed' | 'simd128'; threads: number} = backendInfo();
   return variant + threads;
+}
+
+function plans(model: GraphModel, inputs: {[name: string]: Tensor}): number {
+  const reports: PlanReport[] = inspectPlans(model);
+  const tasksOf = (step: StepReport): readonly TaskReport[] => ('call' in step ? [] : step.tasks);
+  const expected = reports.flatMap(({steps}) => steps.flatMap(tasksOf)).map(({expectedMs}) => expectedMs);
+  const times: number[] | null = measurePlan(model, inputs);
+  return (times ?? expected).length;
 }
 `;
 const MISUSE = `
@@ -25,6 +37,8 @@ const MISUSE = `
 pruneOnLoad({n: 3, sparsity: 0.5});
 // @ts-expect-error there is no such option
 configure({speed: 'high'});
+// @ts-expect-error null where nothing is planned
+const sum: number = measurePlan({}, {}).length;
 `;
 
 const BASE = {

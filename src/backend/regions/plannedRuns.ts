@@ -52,9 +52,8 @@ export class PlannedRuns {
   run(kind: string, inputs: readonly Tensor[], run: () => Tensor[]): Tensor[] {
     const backend = activeBackend();
     if (!backend || !this.isActive() || inputs.some(({isDisposed}) => isDisposed)) return run();
-    const {threads, slots} = backend.runner;
-    const shapes = inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
-    const key = `${kind} | ${shapes} | ${threads} ${slots} ${decidingOptions()}`;
+    const shapes = shapesOf(inputs);
+    const key = kind + circumstances(backend, shapes);
     const entry = this.entries.get(key);
     if (!entry || entry.backend !== backend || entry.variables.some(([{dataId}, known]) => dataId !== known)) {
       entry?.forget();
@@ -96,14 +95,18 @@ export class PlannedRuns {
   }
 
   /**
-   * Milliseconds of each task and call of the inference that was run last, in the order of its report; they run one by one.
+   * Milliseconds of each task and call of the inference that was run last with such inputs, options and threads, in the
+   * order of its report; they run one by one.
    *
    * @param inputs as of `run`
-   * @returns null if it is not planned
+   * @returns null if it would not run as planned now
    */
   measure(inputs: readonly Tensor[]): number[] | null {
-    const entry = [...this.entries.values()].pop();
-    if (!entry?.program || entry.backend !== activeBackend()) return null;
+    const backend = activeBackend();
+    if (!backend || !this.isActive()) return null;
+    const end = circumstances(backend, shapesOf(inputs));
+    const [, entry] = [...this.entries].filter(([key]) => key.endsWith(end)).pop() ?? [];
+    if (!entry?.program || entry.backend !== backend) return null;
     const times: number[] = [];
     for (const output of entry.program.run(inputs, times)) output.dispose();
     return times;
@@ -170,6 +173,15 @@ export class PlannedRuns {
       for (const tensor of trace.kept) tensor.dispose();
     };
   }
+}
+
+function shapesOf(inputs: readonly Tensor[]): string {
+  return inputs.map(({shape, dtype}) => `${dtype} ${shape.join()}`).join(' ');
+}
+
+/** What a program is made for, beside the kind of inference. */
+function circumstances({runner: {threads, slots}}: BlockSparseBackend, shapes: string): string {
+  return ` | ${shapes} | ${threads} ${slots} ${decidingOptions()}`;
 }
 
 /** Whether somebody has to see every kernel, or every node's tensors. */
