@@ -134,6 +134,40 @@ describe('what is said of ops', () => {
   });
 });
 
+describe('what is said of a plan', () => {
+  const lines = (plan: object) => {
+    const pair = {ms: 1, stockMs: 2};
+    const profile = {
+      ...{model: 'm', weights: 'untouched', threads: 1, machine: {}, ops: [], sum: pair, rest: pair, whole: pair},
+      ...{roof: {gflops: 50, bandwidths: []}, tickMs: 0.005},
+      plan: {obstacle: null, ms: 0.8, steps: [], arenaBytes: 0, programBytes: 0, ...plan},
+    };
+    const text = callBenchmarkModule<string>('profile.mjs', 'formatProfile', profile);
+    return text.split('\n\n').find((part) => /planned: /i.test(part))!;
+  };
+
+  test('regions are numbered, calls between them are not, and what is not known is left out', () => {
+    const steps = [
+      {region: 1, kernels: 'FusedConv2D 1x4 > FusedDepthwiseConv2D 1x4', pieces: 12, expectedMs: 0.25, ms: 0.3},
+      {region: 0, kernels: 'Softmax', pieces: 0, expectedMs: 0, ms: 0.01},
+      {region: 2, kernels: 'Add 1x4', pieces: 3, expectedMs: 0, ms: null},
+    ];
+    expect(lines({steps, arenaBytes: 4097, programBytes: 1024})).toBe(
+      [
+        'Planned: 2 regions, an arena of 5 KiB, 1 KiB of records',
+        'region  kernels, a chain with >                     pieces  expected     ms',
+        '     1  FusedConv2D 1x4 > FusedDepthwiseConv2D 1x4      12     0.250  0.300',
+        '        call of Softmax                                               0.010',
+        '     2  Add 1x4                                          3',
+      ].join('\n'),
+    );
+  });
+
+  test('where there is none it is the reason', () => {
+    expect(lines({obstacle: 'an output is an input'})).toBe('Not planned: an output is an input');
+  });
+});
+
 describe('npm run profile in Node', () => {
   let folder: string;
   let model: string;
@@ -179,6 +213,14 @@ describe('npm run profile in Node', () => {
     }
     expect(json.roof.gflops).toBeGreaterThan(0);
     expect(json.roof.bandwidths).toHaveLength(13);
+    // The stretch before the shape that depends on values.
+    const step = {region: 1, kernels: 'FusedConv2D 1x12x12x8', pieces: 1};
+    const times = {expectedMs: expect.any(Number), ms: expect.any(Number)};
+    expect(json.plan).toEqual({
+      ...{obstacle: null, ms: expect.any(Number), arenaBytes: 0, programBytes: expect.any(Number)},
+      steps: [{...step, ...times}],
+    });
+    expect(json.plan.steps[0].ms).toBeGreaterThan(0);
     for (const key of ['sum', 'rest', 'whole']) expect(json[key]).toMatchObject({ms: expect.any(Number)});
     expect(json.machine).toMatchObject({cores: expect.any(Number), runtime: `Node ${process.versions.node}`});
   });
@@ -188,6 +230,9 @@ describe('npm run profile in Node', () => {
     expect(run.status).toBe(0);
     expect(run.stdout).toContain('pruned 1x8 50%');
     expect(run.stdout).toMatch(/^ *1 {2}relu +FusedConv2D +12x12x3, 3x3 -> 12x12x8 +\S+.* +\d+\.\d{3} +\d+%/m);
+    expect(run.stdout).toMatch(/^an inference as planned +\d+\.\d{3} +\d+\.\d{3} +\d+\.\d\d$/m);
+    expect(run.stdout).toMatch(/^Planned: 1 region, an arena of 0 KiB, \d+ KiB of records$/m);
+    expect(run.stdout).toMatch(/^ +1 {2}FusedConv2D 1x12x12x8 +1 +\d+\.\d{3} +\d+\.\d{3}$/m);
     expect(run.stdout).toMatch(/^all ops +\d+\.\d{3} +\d+\.\d{3} +\d+\.\d\d$/m);
   });
 
