@@ -1,5 +1,5 @@
 import {Tensor} from '@tensorflow/tfjs-core';
-import type {RepeatedRuns} from './planExecution';
+import type {RepeatedRuns} from './executor';
 
 /** What a layer of tfjs-layers, a wrapper of one, or a model within a model shows of itself. */
 interface LayerLike {

@@ -2,7 +2,7 @@
 // of plain nodes runs apart, as a model without control flow would.
 import {dispose, type NamedTensorMap, type Tensor} from '@tensorflow/tfjs-core';
 import {parseRef} from './graphTypes';
-import type {Executor, ExecutorNode, RepeatedRuns} from './planExecution';
+import type {Executor, ExecutorNode, RepeatedRuns} from './executor';
 
 /** What is computed apart of a call of `executeAsync`. Names are those of nodes whose first output is meant. */
 export interface Split {

@@ -4,7 +4,7 @@ import {configure} from '../../src';
 import type {BlockSparseBackend} from '../../src/backend';
 import {stringAttr, typeAttr} from '../../src/graph/attributes';
 import {splitter, type Split} from '../../src/graph/splitExecution';
-import type {ExecutorNode} from '../../src/graph/planExecution';
+import type {ExecutorNode} from '../../src/graph/executor';
 import {useVariant} from '../support/backends';
 import {boolAttr, ConvGraphBuilder} from './convGraphs';
 
