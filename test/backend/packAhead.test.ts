@@ -5,15 +5,7 @@ import type {LayerPath} from '../../src/plan';
 import {boolAttr, ConvGraphBuilder} from '../graph/convGraphs';
 import {intAttr, intsAttr, stringAttr, stringsAttr} from '../../src/graph/attributes';
 import {OURS, useVariant, VARIANTS} from '../support/backends';
-import {
-  inputsFor,
-  isDynamic,
-  compute,
-  modelName,
-  npmGraphModels,
-  readModel,
-  sharedGraphModels,
-} from '../support/realModels';
+import {compute, inputsFor, isDynamic, readModel, realGraphModels} from '../support/realModels';
 
 const DENSE: LayerPath = {kind: 'dense'};
 
@@ -323,7 +315,7 @@ describe('the filters of a graph model', () => {
   });
 });
 
-const models = [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path] as const);
+const models = realGraphModels();
 
 /** Takes its batch apart by Unpack, behind which shapes are not known. */
 const UNKNOWN_BEHIND_UNPACK = /movenet/;

@@ -3,19 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import {configure} from '../../src';
 import type {BlockSparseBackend} from '../../src/backend';
 import {OURS, useVariant} from '../support/backends';
-import {
-  compute,
-  inputsFor,
-  isDynamic,
-  modelName,
-  npmGraphModels,
-  readModel,
-  sharedGraphModels,
-} from '../support/realModels';
+import {compute, inputsFor, isDynamic, readModel, realGraphModels} from '../support/realModels';
 
-const models = [...sharedGraphModels(), ...npmGraphModels()]
-  .filter((path) => isDynamic(readModel(path)))
-  .map((path) => [modelName(path), path] as const);
+const models = realGraphModels().filter(([, path]) => isDynamic(readModel(path)));
 
 describe('a real model with control flow', () => {
   beforeAll(() => useVariant('relaxed'));

@@ -2,16 +2,7 @@ import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import {backendInfo, pruneOnLoad} from '../../src';
 import {OURS, useVariant} from '../support/backends';
-import {
-  compute,
-  errorOfRange,
-  inputsFor,
-  isDynamic,
-  modelName,
-  npmGraphModels,
-  readModel,
-  sharedGraphModels,
-} from '../support/realModels';
+import {compute, errorOfRange, inputsFor, isDynamic, readModel, realGraphModels} from '../support/realModels';
 
 const TOLERANCE = 1e-4;
 
@@ -42,7 +33,7 @@ function expectSameOutputs(ours: Run, stock: Run): void {
   ours.outputs.forEach((output, i) => expect(errorOfRange(output, stock.outputs[i])).toBeLessThan(TOLERANCE));
 }
 
-const models = [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path] as const);
+const models = realGraphModels();
 
 describe('every real graph model', () => {
   beforeAll(() => useVariant('relaxed'));

@@ -3,30 +3,16 @@ import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import {backendInfo, type BlockSparseBackend, configure} from '../../src';
 import {VARIANTS} from '../support/backends';
-import {startOnThreads, stopBackend} from '../support/network';
+import {setThreads, startOnThreads, stopBackend} from '../support/network';
 import {expectSameOutputs, outputOf, watchPrograms} from '../support/plannedModels';
-import {
-  compute,
-  inputsFor,
-  isDynamic,
-  modelName,
-  npmGraphModels,
-  readModel,
-  sharedGraphModels,
-} from '../support/realModels';
-import {until} from '../support/workers';
+import {compute, inputsFor, isDynamic, readModel, realGraphModels} from '../support/realModels';
 
-const models = [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path] as const);
+const models = realGraphModels();
 
 /** The inference that is the first to run as a program. */
 const FIRST_PROGRAM = 3;
 
 const backend = () => tf.backend() as BlockSparseBackend;
-
-async function setThreads(threads: number): Promise<void> {
-  configure({threads});
-  await until(() => backendInfo().threads === threads, `${threads} threads run`);
-}
 
 describe.each(VARIANTS)('every real graph model, on the kernels of %s,', (variant) => {
   beforeAll(async () => {

@@ -1,27 +1,12 @@
 import os from 'node:os';
 import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
-import {backendInfo, configure} from '../../src';
 import {ThreadPool} from '../../src/runtime';
 import {VARIANTS} from '../support/backends';
-import {sameBits, startOnThreads, stopBackend} from '../support/network';
-import {
-  compute,
-  inputsFor,
-  isDynamic,
-  modelName,
-  npmGraphModels,
-  readModel,
-  sharedGraphModels,
-} from '../support/realModels';
-import {until} from '../support/workers';
+import {sameBits, setThreads, startOnThreads, stopBackend} from '../support/network';
+import {compute, inputsFor, isDynamic, readModel, realGraphModels} from '../support/realModels';
 
-const models = [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path] as const);
-
-async function setThreads(threads: number): Promise<void> {
-  configure({threads});
-  await until(() => backendInfo().threads === threads, `${threads} threads run`);
-}
+const models = realGraphModels();
 
 describe.each(VARIANTS)('every real graph model, on the kernels of %s,', (variant) => {
   beforeAll(async () => {

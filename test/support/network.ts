@@ -1,9 +1,10 @@
 // A small network, heavy enough for several threads, and our backend on a number of them.
 import * as tf from '@tensorflow/tfjs-core';
-import {type BlockSparseBackend, type BlockSparseOptions, configure} from '../../src';
+import {backendInfo, type BlockSparseBackend, type BlockSparseOptions, configure} from '../../src';
 import {registerBlockSparseBackend} from '../../src/backend';
 import {OURS} from './backends';
 import {blockSparseFloats, randomFloats, randomNumbers} from './random';
+import {until} from './workers';
 
 /**
  * Starts our backend afresh, on so many threads, with the options that it has by default.
@@ -76,4 +77,10 @@ export function makeNetwork(seed: number): Network {
 /** Whether two results have the same bits. */
 export function sameBits(a: Float32Array, b: Float32Array): boolean {
   return a.length === b.length && a.length > 0 && Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
+}
+
+/** Changes the number of threads of the running backend; resolves when so many run. */
+export async function setThreads(threads: number): Promise<void> {
+  configure({threads});
+  await until(() => backendInfo().threads === threads, `${threads} threads run`);
 }

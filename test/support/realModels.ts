@@ -44,6 +44,11 @@ export function npmGraphModels(): string[] {
   return modelFiles(HUMAN, isGraphModel);
 }
 
+/** All of them, by name and path: a table for `each`, which is never empty. */
+export function realGraphModels(): (readonly [name: string, path: string])[] {
+  return [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path]);
+}
+
 /** A name to call a model by in a test. */
 export function modelName(path: string): string {
   return relative(path.startsWith(SHARED) ? SHARED : join(ROOT, 'node_modules'), path).replace(/\/model\.json$/, '');
