@@ -5,7 +5,7 @@ import type {BlockSparseBackend} from '../blockSparseBackend';
 import {decidingOptions, options} from '../config';
 import {activeBackend} from '../register';
 import {fuseStrips} from './fuseStrips';
-import {Program} from './program';
+import {NoProgram, Program} from './program';
 import {type PlanReport, stepReports} from './planReport';
 import {recordCalls, type RecordedProgram} from './recordCalls';
 import {traced, type Trace} from './trace';
@@ -134,7 +134,7 @@ export class PlannedRuns {
       entry.forget();
       // A new program can be made where threads are lost; not for shapes that change with the values, say.
       if (error instanceof PoolFailure) this.entries.delete(key);
-      else entry.obstacle = (error as Error).message;
+      else obstruct(entry, error);
       return run(); // and gives tfjs's own error where there is one
     }
   }
@@ -145,7 +145,7 @@ export class PlannedRuns {
       this.plan(key, entry, trace);
     } catch (error) {
       for (const tensor of trace.kept) tensor.dispose();
-      entry.obstacle = (error as Error).message;
+      obstruct(entry, error);
     }
   }
 
@@ -153,7 +153,7 @@ export class PlannedRuns {
   private plan(key: string, entry: Entry, trace: Trace): void {
     const {backend} = entry;
     const recorded = fuseStrips(recordCalls(backend, trace), backend.runner.threads);
-    if (!recorded.steps.some(({kind}) => kind === 'region')) throw new Error('no kernel of ours takes part');
+    if (!recorded.steps.some(({kind}) => kind === 'region')) throw new NoProgram('no kernel of ours takes part');
     const program = new Program(backend, recorded);
     entry.program = program;
     entry.recorded = recorded;
@@ -173,6 +173,13 @@ export class PlannedRuns {
       for (const tensor of trace.kept) tensor.dispose();
     };
   }
+}
+
+/** Notes why there is no program. What should not happen is told in the console, too: the inference is right but slower. */
+function obstruct(entry: Entry, error: unknown): void {
+  entry.obstacle = error instanceof Error ? error.message : String(error);
+  if (error instanceof NoProgram) return;
+  console.warn(`blocksparse-1xn: an inference runs kernel by kernel from now on: ${entry.obstacle}`);
 }
 
 function shapesOf(inputs: readonly Tensor[]): string {

@@ -6,6 +6,9 @@ import type {BlockSparseBackend} from '../blockSparseBackend';
 import {mapInputs} from './trace';
 import type {RecordedCall, RecordedProgram, View} from './recordCalls';
 
+/** An inference that cannot be a program, for a reason that lies in itself. */
+export class NoProgram extends Error {}
+
 /** Kernels may read whole vectors beyond the last buffer. */
 const SPARE_BYTES = 256;
 
@@ -220,7 +223,7 @@ export class Program {
     infos.forEach((info, i) => {
       const {buffer, shape, dtype} = outputs[i];
       if (info.dtype !== dtype || !util.arraysEqual(info.shape, shape)) {
-        throw new Error('a shape depends on the values of a tensor'); // what follows does not fit
+        throw new NoProgram('a shape depends on the values of a tensor'); // what follows does not fit
       }
       this.setTensor(buffer, info.dataId);
     });
