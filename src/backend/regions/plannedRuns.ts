@@ -179,7 +179,7 @@ export class PlannedRuns {
 function obstruct(entry: Entry, error: unknown): void {
   entry.obstacle = error instanceof Error ? error.message : String(error);
   if (error instanceof NoProgram) return;
-  console.warn(`blocksparse-1xn: an inference runs kernel by kernel from now on: ${entry.obstacle}`);
+  console.warn(`blocksparse-1xn: an inference runs kernel by kernel from now on. ${entry.obstacle}`);
 }
 
 function shapesOf(inputs: readonly Tensor[]): string {

@@ -118,7 +118,8 @@ describe('a heap that is exhausted', () => {
     ['when a program is made', 2],
     ['when a program first runs', 3],
     ['when a program runs again, in another place', 4],
-  ])('%s: the inference runs as ever', (_, inference) => {
+  ])('%s: the inference runs as ever, and the console says so', (_, inference) => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
     let failures = 0;
     for (let after = 0; after < 3; after++) {
       const before = {...tf.memory(), blocks: 0, programs: backend().programs};
@@ -147,6 +148,10 @@ describe('a heap that is exhausted', () => {
       expect(tf.memory()).toMatchObject({numTensors: before.numTensors, numBytes: before.numBytes});
     }
     expect(failures).toBe(1);
+    expect(warn.mock.calls).toEqual([
+      ['blocksparse-1xn: an inference runs kernel by kernel from now on. blocksparse-1xn: out of WebAssembly memory'],
+    ]);
+    warn.mockRestore();
   });
 
   it('is given back all that models held', () => {
