@@ -4,7 +4,7 @@
  */
 import {getBackend} from '@tensorflow/tfjs-core';
 import {BACKEND_NAME, options, packAhead, registerBlockSparseBackend} from './backend';
-import {cleanUpGraph, installLoadHook, prepareFirstInference, setRewriter} from './graph';
+import {cleanUpGraph, installLoadHook, prepareFirstInference, setRewriter, watchLoads} from './graph';
 import {planModel} from './modelPlans';
 
 registerBlockSparseBackend();
@@ -12,11 +12,9 @@ installLoadHook();
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
-  loaded(model) {
-    planModel(model);
-    packAhead(prepareFirstInference(model));
-  },
+  loaded: (model) => packAhead(prepareFirstInference(model)),
 });
+watchLoads(planModel);
 
 export {
   backendInfo,

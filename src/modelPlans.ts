@@ -6,7 +6,7 @@ import {type LayersModelLike, planExecution, planLayers} from './graph';
 
 const plans = new WeakMap<object, PlannedRuns>();
 
-/** Lets a loaded graph model's inferences run as programs. */
+/** Lets a loaded graph model's inferences run as programs where the backend is active by then. */
 export function planModel(model: GraphModel): void {
   const runs = new PlannedRuns();
   if (planExecution(model, runs)) plans.set(model, runs);
@@ -31,7 +31,7 @@ export function planLayersModel(model: LayersModelLike): () => void {
  * What is planned for a model: an entry for every kind of inference that was run lately, the last one last. An inference is
  * planned when it is run for the second time.
  *
- * @throws Error if the model was not loaded while this backend was active, or has ops that cannot be planned.
+ * @throws Error if the model was loaded before this package, or has ops that cannot be planned.
  */
 export function inspectPlans(model: object): PlanReport[] {
   return plansOf(model).reports();
@@ -54,7 +54,7 @@ function plansOf(model: object): PlannedRuns {
   const runs = plans.get(model);
   if (runs) return runs;
   throw new Error(
-    "inspectPlans: nothing is planned for this model. Load it after `await tf.setBackend('blocksparse-1xn')`; models with " +
-      'random, hash table or custom ops are not planned, nor are any after configure({rewrite: false}).',
+    'inspectPlans: nothing is planned for this model. Load it after this package is imported; models with random, hash ' +
+      'table or custom ops are not planned.',
   );
 }

@@ -64,6 +64,7 @@ export class BlockSparseBackend extends BackendWasm {
    * are used once or twice (attention, a training step's variables) are not worth it. Recording is no use.
    */
   isWeight(dataId: object): boolean {
+    this.dataIdMap.peek(dataId); // a tensor of another backend is uploaded now
     if (this.uploaded.has(dataId)) return true;
     const uses = (this.uses.get(dataId) ?? 0) + (this.records ? 0 : 1);
     this.uses.set(dataId, uses);

@@ -10,7 +10,7 @@ export interface BlockSparseOptions {
    */
   rewrite?: boolean;
   /**
-   * Whether graph models that are loaded while this backend is active, and inferences that are repeated, run as programs:
+   * Whether inferences of graph models that are repeated run as programs:
    * whole stretches of kernels as one call. Default true.
    */
   regions?: boolean;

@@ -1,7 +1,7 @@
 export {prepareFirstInference} from './firstInference';
 export {ModelGraph, parseRef, type Consumer, type GraphNode, type Signature, type TensorRef} from './modelGraph';
 export {cleanUpGraph, type CleanUpResult, type Remark} from './cleanup';
-export {installLoadHook, readWeightStream, setRewriter, type Rewriter, type RewriterKind} from './loadHook';
+export {installLoadHook, readWeightStream, setRewriter, watchLoads, type Rewriter, type RewriterKind} from './loadHook';
 export {
   DEFAULT_OUTPUT_PIXELS,
   inspectModel,

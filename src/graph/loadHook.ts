@@ -39,8 +39,10 @@ interface GraphModelInternals {
 /** Shared by all copies of this package in a page, say one imported as ESM and one as CommonJS. */
 const REWRITERS = Symbol.for('tfjs-backend-blocksparse-1xn.rewriters');
 const INSTALLED = Symbol.for('tfjs-backend-blocksparse-1xn.loadHook');
+const WATCHER = Symbol.for('tfjs-backend-blocksparse-1xn.loadWatcher');
 
 type Rewriters = Map<RewriterKind, Rewriter>;
+type Watcher = (model: GraphModel) => void;
 
 function rewriters(): Rewriters {
   const holder = globalThis as {[REWRITERS]?: Rewriters};
@@ -51,6 +53,11 @@ function rewriters(): Rewriters {
 export function setRewriter(kind: RewriterKind, rewriter: Rewriter | null): void {
   if (rewriter === null) rewriters().delete(kind);
   else rewriters().set(kind, rewriter);
+}
+
+/** Sets what is called with every model that has loaded, rewritten or not. */
+export function watchLoads(watcher: Watcher): void {
+  (globalThis as {[WATCHER]?: Watcher})[WATCHER] = watcher;
 }
 
 /** Hooks into `GraphModel`. Calling it again, from whatever copy of this package, does nothing. */
@@ -75,7 +82,7 @@ export function installLoadHook(): void {
   prototype.loadSync = function (this: GraphModelInternals, artifacts) {
     const url = urlOf(this);
     const applying = applyingTo(artifacts, url);
-    if (applying.length === 0) return loadSync.call(this, artifacts);
+    if (applying.length === 0) return loaded(this, loadSync.call(this, artifacts) as true);
     const rewritten = rewriteAll(applying, artifacts, url);
     if (!util.isPromise(rewritten)) return finish(this, rewritten, applying);
     if (mayWait.has(this)) return rewritten.then((ready) => finish(this, ready, applying));
@@ -90,16 +97,20 @@ export function installLoadHook(): void {
   prototype.loadStreaming = async function (this: GraphModelInternals, artifacts) {
     const url = urlOf(this);
     const applying = applyingTo(artifacts, url);
-    if (applying.length === 0) return loadStreaming.call(this, artifacts);
+    if (applying.length === 0) return loaded(this, await loadStreaming.call(this, artifacts));
     return finish(this, await rewriteAll(applying, await readWeightStream(artifacts), url), applying);
   };
 
+  const loaded = (internals: GraphModelInternals, result: true): true => {
+    (globalThis as {[WATCHER]?: Watcher})[WATCHER]?.(internals as unknown as GraphModel);
+    return result;
+  };
   const finish = (internals: GraphModelInternals, artifacts: io.ModelArtifacts, applied: readonly Rewriter[]): true => {
     const result = loadSync.call(internals, artifacts) as true;
     const model = internals as unknown as GraphModel;
     feedRewritten(model);
     for (const rewriter of applied) rewriter.loaded?.(model);
-    return result;
+    return loaded(internals, result);
   };
 }
 

@@ -27,6 +27,7 @@ export function planExecution(model: GraphModel, runs: RepeatedRuns): boolean {
   let weights: readonly Tensor[] = [];
   let changes = 0;
   executor.execute = (inputs, outputs) => {
+    if (!runs.isActive()) return execute(inputs, outputs);
     const names = Object.keys(inputs).sort();
     const given = names.map((name) => inputs[name] as Tensor | undefined);
     if (!areThese(executor.weightMap, weights)) {
