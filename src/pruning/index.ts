@@ -11,3 +11,12 @@ export {
   type ChannelOrder,
 } from './order';
 export {layerSeed} from './random';
+export {
+  ORDER_METHODS,
+  searchOrder,
+  type FilterScores,
+  type FoundOrder,
+  type KeptShares,
+  type OrderMethod,
+  type OrderOptions,
+} from './searchOrder';
