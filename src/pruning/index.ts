@@ -1,8 +1,10 @@
 export {CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
+export {gatherZeros, type FilterZeros, type GatheredZeros} from './gatherZeros';
 export {applyMask, selectBlocks, weightsInBlocks} from './masks';
 export {
   expandOrder,
   filterNorms,
+  identityOrder,
   invertOrder,
   isIdentity,
   orderByNorm,

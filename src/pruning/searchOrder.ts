@@ -1,7 +1,7 @@
 import type {BlockSize} from '../packed';
 import {BlockSums} from './blockSums';
 import {nthSmallest} from './nthSmallest';
-import {orderByNorm, type ChannelOrder} from './order';
+import {identityOrder, orderByNorm, type ChannelOrder} from './order';
 import {randomNumbers} from './random';
 import {swapChannels} from './swapChannels';
 
@@ -80,7 +80,7 @@ export function searchOrder(
   const relevant = group.filter(({orderMatters}) => orderMatters);
   const keptBy = (order: ChannelOrder) => group.map((filter) => filter.place(order));
 
-  const identity = Int32Array.from({length: channels}, (_, channel) => channel);
+  const identity = identityOrder(channels);
   const none = keptBy(identity);
   if (method === 'none') return report(identity, {none});
   const norms = new Float64Array(channels);

@@ -1,13 +1,18 @@
 import fc from 'fast-check';
 import {BLOCK_SIZES, type BlockSize} from '../../src/packed';
-import {l1BlockScores, permuteAxis, searchOrder, selectBlocks, type FilterScores} from '../../src/pruning';
+import {
+  identityOrder as identity,
+  l1BlockScores,
+  permuteAxis,
+  searchOrder,
+  selectBlocks,
+  type FilterScores,
+} from '../../src/pruning';
 import {BlockSums} from '../../src/pruning/blockSums';
 import {nthSmallest} from '../../src/pruning/nthSmallest';
 import {swapChannels} from '../../src/pruning/swapChannels';
+import {channelGroupings, expectPermutation} from '../support/orders';
 import {randomNumbers} from '../support/random';
-
-const isPermutation = (order: Int32Array, channels: number) =>
-  expect([...order].sort((a, b) => a - b)).toEqual([...Array(channels).keys()]);
 
 /** Scores with ties, zeros and a wide range. */
 const score = fc.oneof(fc.constantFrom(0, 0, 1, 2), fc.double({min: 0, max: 100, noNaN: true}));
@@ -47,8 +52,6 @@ function shareKept(filter: FilterScores, channels: number, order: Int32Array): n
   return total === 0 ? 1 : blocks.reduce((sum, value, i) => sum + keep[i] * value, 0) / total;
 }
 
-const identity = (channels: number) => Int32Array.from({length: channels}, (_, i) => i);
-
 function randomScores(length: number, seed: number): Float64Array {
   const random = randomNumbers(seed);
   return Float64Array.from({length}, () => random() ** 3);
@@ -59,12 +62,12 @@ describe('the search for an order', () => {
     fc.assert(
       fc.property(group, fc.nat(), ({channels, filters}, seed) => {
         const found = searchOrder(channels, filters, {seed});
-        isPermutation(found.order, channels);
+        expectPermutation(found.order, channels);
         const {none, sort, search} = found.meanKept;
         expect(search).toBeGreaterThanOrEqual(none);
         expect(search).toBeGreaterThanOrEqual(sort!);
         const sorted = searchOrder(channels, filters, {method: 'sort'});
-        isPermutation(sorted.order, channels);
+        expectPermutation(sorted.order, channels);
         expect(sorted.meanKept).toEqual({none, sort});
         filters.forEach((filter, i) => {
           expect(found.kept[i].none).toBeCloseTo(shareKept(filter, channels, identity(channels)), 9);
@@ -108,7 +111,7 @@ describe('the search for an order', () => {
       for (let seed = 1; seed <= 5; seed++) {
         const filter = {name: 'conv', scores: randomScores(channels * 5, seed), n, rate};
         let best = 0;
-        for (const order of groupings(channels, n)) best = Math.max(best, shareKept(filter, channels, order));
+        for (const order of channelGroupings(channels, n)) best = Math.max(best, shareKept(filter, channels, order));
         const {search} = searchOrder(channels, [filter]).meanKept;
         expect(search).toBeLessThanOrEqual(best + 1e-9);
         expect(search).toBeGreaterThanOrEqual(0.98 * best);
@@ -211,22 +214,6 @@ describe('the search for an order', () => {
   });
 });
 
-/** Every way to divide channels among block rows, as an order. */
-function* groupings(channels: number, n: number): Generator<Int32Array> {
-  const order = new Int32Array(channels);
-  function* place(position: number, used: number): Generator<Int32Array> {
-    if (position === channels) yield order.slice();
-    // Ascending within a row: which of its places a channel has does not matter.
-    const first = position % n === 0 ? 0 : order[position - 1] + 1;
-    for (let c = first; c < channels; c++) {
-      if (used & (1 << c)) continue;
-      order[position] = c;
-      yield* place(position + 1, used | (1 << c));
-    }
-  }
-  yield* place(0, 0);
-}
-
 describe('swapping channels', () => {
   const cases = fc.record({
     channels: fc.integer({min: 2, max: 19}),
@@ -283,7 +270,7 @@ describe('swapping channels', () => {
         let [before, swaps, passes] = [value(), 1, 0];
         for (; swaps > 0; passes++) {
           ({swaps} = swapChannels(filters, order, random, Infinity));
-          isPermutation(order, channels);
+          expectPermutation(order, channels);
           const after = value();
           if (swaps > 0) expect(after).toBeGreaterThan(before);
           else expect(after).toBe(before);
