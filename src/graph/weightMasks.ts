@@ -118,7 +118,7 @@ function ofLayers(model: PrunableLayersModel): Map<string, MaskableWeight> {
     weights.set(`${path}/${key}`, {
       size: weight.read().size,
       values: () => weight.read().dataSync<'float32'>(),
-      zero: (mask) => tidy(() => void weight.write(masked(weight.read(), mask))),
+      zero: (mask) => tidy(() => void weight.write(maskTensor(weight.read(), mask))),
     });
   }
   return weights;
@@ -137,13 +137,12 @@ function ofExecutor(executor: Executor): Map<string, MaskableWeight> {
       size: weight.size,
       values: () => weight.dataSync<'float32'>(),
       zero: (mask) => {
-        if (weight instanceof Variable) {
-          tidy(() => weight.assign(masked(weight, mask)));
-        } else {
-          // As a whole: the setter notes which tensors an inference must not dispose of.
-          executor.weightMap = {...executor.weightMap, [name]: [keep(masked(weight, mask))]};
-          weight.dispose();
-        }
+        if (weight instanceof Variable) return tidy(() => weight.assign(maskTensor(weight, mask)));
+        // Uploaded: our backend takes what a kernel has computed for an activation at first.
+        const zeroed = keep(tensor(maskValues(weight.dataSync<'float32'>(), mask), weight.shape));
+        // As a whole: the setter notes which tensors an inference must not dispose of.
+        executor.weightMap = {...executor.weightMap, [name]: [zeroed]};
+        weight.dispose();
       },
     });
   }
@@ -163,7 +162,7 @@ function ofArtifacts(graph: ModelGraph): Map<string, MaskableWeight> {
       zero: (mask) => {
         const values = graph.weightValues(name);
         // Weights that are zero already stay the bytes that they are.
-        const kept = values.map((value, i) => (mask[i] ? value : 0));
+        const kept = maskValues(values, mask);
         if (kept.some((value, i) => !Object.is(value, values[i]))) graph.setWeight(name, kept, shape);
       },
     });
@@ -171,7 +170,8 @@ function ofArtifacts(graph: ModelGraph): Map<string, MaskableWeight> {
   return weights;
 }
 
+const maskValues = (values: Float32Array, mask: Uint8Array): Float32Array =>
+  values.map((value, i) => (mask[i] ? value : 0));
+
 /** Not a product: that makes -0 and NaN. */
-function masked(weight: Tensor, mask: Uint8Array): Tensor {
-  return tidy(() => where(tensor(mask, weight.shape, 'bool'), weight, 0));
-}
+const maskTensor = (weight: Tensor, mask: Uint8Array): Tensor => where(tensor(mask, weight.shape, 'bool'), weight, 0);
