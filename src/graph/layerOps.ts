@@ -40,8 +40,11 @@ export function translateLayer(call: LayerCall): string | {readonly reason: stri
   const className = call.layer.getClassName();
   const config = call.layer.getConfig() as LayerConfig;
   if (config.dataFormat === 'channelsFirst') return {reason: 'its channels do not come last'};
-  const translate = Object.hasOwn(TRANSLATIONS, className) ? TRANSLATIONS[className] : undefined;
-  return translate?.(call, config) ?? {reason: `what a ${className} layer like this does to channels is not known`};
+  return (
+    translations().get(className)?.(call, config) ?? {
+      reason: `what a ${className} layer like this does to channels is not known`,
+    }
+  );
 }
 
 /** The weight that pruning zeros blocks of, by class of layer. */
@@ -52,10 +55,7 @@ export const PRUNED_WEIGHT: Readonly<Record<string, string | undefined>> = {
 };
 
 /** Elementwise ones; others, such as softmax, are left to their name. */
-const ACTIVATIONS = [
-  ...['linear', 'relu', 'relu6', 'sigmoid', 'hardSigmoid', 'tanh', 'elu', 'selu'],
-  ...['softplus', 'softsign', 'swish', 'mish', 'gelu', 'gelu_new'],
-];
+const ACTIVATIONS = 'relu relu6 sigmoid hardSigmoid tanh elu selu softplus softsign swish mish gelu gelu_new';
 
 /** A node `name` of the layer's weight `key`. */
 const weighted = (call: LayerCall, name: string, op: string, input: string, key: string, attr?: Attributes): string =>
@@ -73,7 +73,7 @@ function finished(call: LayerCall, {activation = 'linear'}: LayerConfig, product
 
 function activate({sketch, name, outputShape}: LayerCall, activation: string, input: string): string {
   if (activation === 'linear') return input;
-  if (ACTIVATIONS.includes(activation)) return sketch.node(`${name}/${activation}`, 'Relu', [input]);
+  if (ACTIVATIONS.split(' ').includes(activation)) return sketch.node(`${name}/${activation}`, 'Relu', [input]);
   return sketch.opaque(`${name}/${activation}`, `${activation}Activation`, [input], [outputShape])[0];
 }
 
@@ -114,10 +114,15 @@ const reshape: Translation = ({sketch, name, inputs, outputShape: [, ...sizes]})
     ? undefined
     : sketch.node(name, 'Reshape', [...inputs, sketch.constant(`${name}/shape`, [-1, ...(sizes as number[])])]);
 
+let table: ReadonlyMap<string, Translation> | undefined;
+
+/** By class of layer. Made when it is asked for: bundlers leave it out of apps that do not. */
+const translations = (): ReadonlyMap<string, Translation> => (table ??= new Map(Object.entries(makeTranslations())));
+
 const all = (names: readonly string[], translation: Translation): Record<string, Translation> =>
   Object.fromEntries(names.map((name) => [name, translation]));
 
-const TRANSLATIONS: Readonly<Record<string, Translation>> = {
+const makeTranslations = (): Record<string, Translation> => ({
   Conv2D: (call, config) =>
     finished(call, config, weighted(call, call.name, 'Conv2D', call.inputs[0], 'kernel', windowOf(config))),
   DepthwiseConv2D: (call, config) => {
@@ -160,4 +165,4 @@ const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   ...all(['Flatten', 'Reshape'], reshape),
   Permute: ({sketch, name, inputs}, {dims}) =>
     sketch.node(name, 'Transpose', [...inputs, sketch.constant(`${name}/order`, [0, ...dims])]),
-};
+});

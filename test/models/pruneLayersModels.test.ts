@@ -1,32 +1,17 @@
 // Real layers models: rearranged they compute what they computed, pruned they run and are saved as any layers model.
-import {existsSync} from 'node:fs';
-import {join} from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import {loadLayersModel, type LayersModel} from '@tensorflow/tfjs-layers';
 import {applyMasks, getMasks, pruneLayersModel} from '../../src';
 import {OURS, useVariant} from '../support/backends';
 import {sameBits} from '../support/onBackends';
-import {errorOfRange, readModel} from '../support/realModels';
+import {errorOfRange, readModel, realLayersModels} from '../support/realModels';
 
-const ROOT = join(__dirname, '../..');
-const CASES = [
-  {
-    name: 'super-resolution from npm',
-    path: join(ROOT, 'node_modules/@upscalerjs/default-model/models/model.json'),
-    size: 32,
-    scale: 255,
-    convolutions: 12,
-    pruned: 8,
-  },
-  {
-    name: 'pet_localize_u8',
-    path: join(ROOT, '../shared/models/pet_localize_u8/model.json'),
-    size: 256,
-    scale: 1,
-    convolutions: 6,
-    pruned: 5,
-  },
-].filter(({name, path}) => existsSync(path) || (console.info(`${name} is absent: skipped`), false));
+const CASES = realLayersModels();
+/** How many convolutions they have, and how many of these are pruned unless they are named. */
+const COUNTS: Readonly<Record<string, {convolutions: number; pruned: number}>> = {
+  'super-resolution from npm': {convolutions: 12, pruned: 8},
+  pet_localize_u8: {convolutions: 6, pruned: 5},
+};
 
 const load = (path: string) => loadLayersModel(tf.io.fromMemory(readModel(path)));
 
@@ -57,13 +42,13 @@ async function saved(model: LayersModel): Promise<tf.io.ModelArtifacts> {
 describe('a real layers model', () => {
   beforeAll(() => useVariant('relaxed'));
 
-  it.each(CASES)('$name keeps its outputs when it is rearranged', async ({path, size, scale, convolutions}) => {
+  it.each(CASES)('$name keeps its outputs when it is rearranged', async ({name, path, size, scale}) => {
     await tf.setBackend('wasm');
     const none = tf.memory().numTensors;
     const model = await load(path);
     const [before, weights] = [outputOf(model, size, scale), weightsOf(model)];
     const report = await pruneLayersModel(model, {n: 4, sparsity: 0});
-    expect(report.layers.filter(({op}) => op === 'Conv2D')).toHaveLength(convolutions);
+    expect(report.layers.filter(({op}) => op === 'Conv2D')).toHaveLength(COUNTS[name].convolutions);
     expect(report.totals.layersRearranged).toBeGreaterThan(2);
     expect(report.others).toEqual([]);
     expect(sameBits(weightsOf(model), weights)).toBe(false);
@@ -74,12 +59,12 @@ describe('a real layers model', () => {
 
   it.each(CASES)(
     '$name, half of its blocks pruned, gives on ours what it gives on stock, also when it was saved and loaded',
-    async ({path, size, scale, pruned}) => {
+    async ({name, path, size, scale}) => {
       await tf.setBackend('wasm');
       const model = await load(path);
       const report = await pruneLayersModel(model, {n: 4, sparsity: 0.5});
       const layers = report.layers.filter(({leftAlone}) => leftAlone === null);
-      expect(layers).toHaveLength(pruned);
+      expect(layers).toHaveLength(COUNTS[name].pruned);
       for (const layer of layers) expect(layer.blocksAfter).toBe(layer.blocks - Math.round(layer.blocks / 2));
       const stock = outputOf(model, size, scale);
       const masks = getMasks(model);
