@@ -31,9 +31,9 @@ interface Scope {
 
 /**
  * Sketches a layers model as a graph model. A convolution or dense layer gives a Conv2D or MatMul node of its name; one
- * within a model within the model has the names of both, 'encoder/conv2d_1'. Nothing is known of what stands in the way
- * of an order of channels: layers that are called more than once, ones outside the model that use its tensors, and all
- * those that `translateLayer` does not know.
+ * within a model within the model has the names of both, 'encoder/conv2d_1'. Where channels must keep their order stands a
+ * node of an unknown op: around layers that are called more than once, behind tensors that layers outside the model use,
+ * and for every layer that `translateLayer` does not know.
  */
 export function sketchLayersModel(model: PrunableLayersModel): LayersGraph {
   const sketch = new GraphSketch();
