@@ -44,7 +44,13 @@ export function feedRewritten(loaded: GraphModel): void {
   const feedsInner = (inputs: NamedTensorMap): boolean => !Object.keys(inputs).every(isInput);
   const plain: Executor = {weightMap: executor.weightMap, execute, executeAsync};
   let unfused: Executor | undefined;
-  const whole = (): Executor => (isFused ? (unfused ??= buildExecutor(model, nodes)) : plain);
+  const whole = (): Executor => {
+    if (!isFused) return plain;
+    unfused ??= buildExecutor(model, nodes);
+    // Weights may have been replaced since; the setter also notes which tensors a run must keep.
+    unfused.weightMap = executor.weightMap;
+    return unfused;
+  };
 
   executor.execute = (inputs, outputs) => {
     if (!feedsInner(inputs)) return execute(inputs, outputs);
@@ -113,6 +119,5 @@ function buildExecutor(model: GraphModelInternals, nodes: GraphNode[]): Executor
     {...artifacts, modelTopology: {...artifacts.modelTopology, node: nodes}, modelInitializer: undefined},
     {},
   );
-  sibling.executor.weightMap = model.executor.weightMap;
   return sibling.executor;
 }
