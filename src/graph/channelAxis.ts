@@ -104,6 +104,7 @@ export function sliceAxis(axis: ChannelAxis, begin: number, end: number, reason:
 export function unifyAxes(a: ChannelAxis, b: ChannelAxis, reason: string): void {
   for (let next = difference(a, b); next; next = difference(a, b)) {
     const {p, q, begin, end} = next;
+    if (consistOf(p, b) || consistOf(q, a)) continue;
     for (const [axis, {start}] of [
       [a, p],
       [b, q],
@@ -134,7 +135,16 @@ function difference(a: ChannelAxis, b: ChannelAxis) {
   return undefined;
 }
 
-/** Two free cells that fill the same stretch, with multipliers of their own, become one of the larger steps. */
+/** Makes a free cell consist of what fills its stretch on another axis, where that is whole runs of its multiplier. */
+function consistOf({cell, multiplier, start, end}: PlacedRun, other: ChannelAxis): boolean {
+  const runs = placedRuns(other).filter((run) => run.start < end && start < run.end);
+  const fits = runs[0].start === start && runs[runs.length - 1].end === end && cell.fixed === undefined;
+  if (!fits || runs.some((run) => run.cell === cell || run.multiplier % multiplier !== 0)) return false;
+  cell.parts = runs.map((run) => ({cell: run.cell, multiplier: run.multiplier / multiplier}));
+  return true;
+}
+
+/** Two free cells that fill the same stretch by steps of their own become one of a common step. */
 function equate(p: CellRun, q: CellRun): void {
   let step = p.multiplier;
   while (step % q.multiplier !== 0) step += p.multiplier;

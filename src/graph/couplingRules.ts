@@ -198,10 +198,10 @@ const concat =
     const layouts = slots.map((slot) => op.layout(slot));
     const axis = op.integers(from(axisSlot, op.inputs.length))?.[0];
     const rank = layouts[0]?.length;
-    if (axis === undefined || layouts.some((layout) => layout?.length !== rank)) {
+    if (axis === undefined || rank === undefined || layouts.some((layout) => layout?.length !== rank)) {
       return op.stop('joins tensors of unknown rank');
     }
-    const at = from(axis, rank!);
+    const at = from(axis, rank);
     if (!layouts.some((layout) => layout![at])) return join(op, slots, at, null);
     const sizes = slots.map((slot) => op.sizes(slot)[at]);
     if (sizes.includes(null)) return op.stop('joins channels of unknown number');

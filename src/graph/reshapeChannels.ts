@@ -35,6 +35,9 @@ export function reshapeChannels(axes: Layout, sizes: Shape, target: Shape, reaso
   return result;
 }
 
+/** More pixels than any image has that is flattened in front of a matrix product. */
+const MOST_REPEATS = 4096;
+
 const times = (a: number, b: Dim): Dim => (b === null ? null : a * b);
 
 /** Neighbouring axes as one. Only the longest axis of channels stays free: two would mix. */
@@ -43,7 +46,12 @@ function mergeAxes(axes: Layout, sizes: readonly Dim[], reason: string): Channel
   const longest = axes.reduce<number>((best, axis, k) => (length(axis) > length(axes[best]) ? k : best), 0);
   axes.forEach((axis, k) => axis && k !== longest && fixAxis(axis, reason));
   const kept = axes[longest];
-  return kept && repeatAxis(multiplyAxis(kept, product(sizes.slice(longest + 1))), product(sizes.slice(0, longest)));
+  const repeats = product(sizes.slice(0, longest));
+  if (kept && repeats <= MOST_REPEATS) {
+    return repeatAxis(multiplyAxis(kept, product(sizes.slice(longest + 1))), repeats);
+  }
+  if (kept) fixAxis(kept, reason);
+  return null;
 }
 
 /** One axis as several of the sizes given, one of which has the channels. */
