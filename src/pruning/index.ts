@@ -1,5 +1,6 @@
-export {CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
-export {applyMask, selectBlocks, weightsInBlocks} from './masks';
+export {allocate, type RatePoint} from './allocate';
+export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
+export {applyMask, selectBlocks, sortScores, weightsInBlocks} from './masks';
 export {
   expandOrder,
   filterNorms,
@@ -10,4 +11,5 @@ export {
   transpose,
   type ChannelOrder,
 } from './order';
+export {blockGrid, PATTERNS, type BlockGrid, type Pattern} from './patterns';
 export {layerSeed} from './random';

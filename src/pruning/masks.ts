@@ -1,22 +1,30 @@
 import {blockRows, type BlockSize, type FilterShape} from '../packed';
 
+/** Scores from low to high; a NaN counts as the highest. */
+export function sortScores(scores: Float64Array): Float64Array {
+  return scores.map(rank).sort();
+}
+
+const rank = (score: number): number => (Number.isNaN(score) ? Infinity : score);
+
 /**
  * The blocks that stay when the lowest share of them goes.
  *
  * @param scores one a block, `[blockRows, inChannels]`. A NaN counts as the highest score.
  * @param sparsity share of blocks to drop, 0 to 1: exactly `Math.round(sparsity * scores.length)` go. Of equal scores
  *     those with the lower index go first.
+ * @param sorted `sortScores(scores)`, for who asks for several masks.
  * @returns one byte a block: 1 where it stays, as `packFilter` takes it.
  * @throws RangeError if sparsity is out of range.
  */
-export function selectBlocks(scores: Float64Array, sparsity: number): Uint8Array {
+export function selectBlocks(scores: Float64Array, sparsity: number, sorted?: Float64Array): Uint8Array {
   if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`selectBlocks: sparsity is ${sparsity}, 0 to 1 expected`);
   const keep = new Uint8Array(scores.length).fill(1);
   const drop = Math.round(sparsity * scores.length);
   if (drop === 0) return keep;
 
-  const ranked = scores.map((score) => (Number.isNaN(score) ? Infinity : score));
-  const threshold = ranked.slice().sort()[drop - 1];
+  const ranked = scores.map(rank);
+  const threshold = (sorted ?? ranked.slice().sort())[drop - 1];
   let ties = drop;
   for (let i = 0; i < ranked.length; i++) if (ranked[i] < threshold) ties--;
   for (let i = 0; i < ranked.length; i++) {
