@@ -1,12 +1,12 @@
-import {BLOCK_SIZES, nonzeroBlocks, type BlockSize} from '../packed';
-import {choosePath, layerStatistics, type LayerGeometry} from '../plan';
-import {applyMask, selectBlocks, sortScores, weightsInBlocks, type BlockGrid} from '../pruning';
+import {blockRows, BLOCK_SIZES, type BlockSize} from '../packed';
+import {choosePath, type LayerGeometry} from '../plan';
+import {firstToDrop, sortScores, type BlockGrid} from '../pruning';
 
 /** What becomes of a layer at rates from 0 on. Each array has an entry a rate. */
 export interface RateCurve {
   /** Shares of the blocks to drop, ascending. */
   readonly rates: readonly number[];
-  /** Share of the scores in the dropped blocks; NaN where they are not all finite. */
+  /** Share of the scores in the dropped blocks; NaN where the scores have no finite sum. */
   readonly lost: readonly number[];
   /** Weights in blocks that are not zero. */
   readonly weights: readonly number[];
@@ -16,8 +16,6 @@ export interface RateCurve {
 
 /** Rates are whole percents, up to the highest. */
 const STEPS = 100;
-/** Every so many of them blocks are dropped and counted; in between counts are interpolated. */
-const COUNTED = 10;
 
 /**
  * @param filter the layer's weights, `[kh, kw, inChannels, outChannels]`, row-major.
@@ -31,34 +29,58 @@ export function rateCurve(
   geometry: LayerGeometry,
   most: number,
 ): RateCurve {
-  const {shape, n} = grid;
-  const rates = Array.from({length: Math.ceil(most * STEPS - 1e-9)}, (_, i) => i / STEPS);
-  if (most > 0 || rates.length === 0) rates.push(most);
+  const rates = Array.from({length: Math.ceil(most * STEPS - 1e-9) || 1}, (_, i) => i / STEPS);
+  if (most > 0) rates.push(most);
   const sorted = sortScores(scores);
-  const nonzero = nonzeroBlocks(filter, shape, n);
+  const {weights, kept} = countKept(filter, grid, firstToDrop(scores, rates, sorted), rates.length);
+  const ms = rates.map((_, i) => {
+    const sizes = Object.fromEntries(BLOCK_SIZES.map((size, level) => [size, kept[level][i]]));
+    return choosePath(geometry, {kept: sizes as Record<BlockSize, number>}, 'relaxed').expectedMs;
+  });
+  return {rates, lost: lostShares(sorted, rates), weights, ms};
+}
 
-  const count = (rate: number): number[] => {
-    const keep = selectBlocks(scores, rate, sorted);
-    const {kept} = layerStatistics(applyMask(filter, shape, n, keep), geometry.filter);
-    const weights = weightsInBlocks(shape, n, nonzero.map((bit, i) => bit & keep[i])); // prettier-ignore
-    return [weights, ...BLOCK_SIZES.map((size) => kept[size])];
-  };
-  const counts: number[][] = [];
-  rates.forEach((rate, i) => {
-    if (i % COUNTED === 0 || i === rates.length - 1) counts[i] = count(rate);
-  });
-  rates.forEach((rate, i) => {
-    if (counts[i]) return;
-    const from = i - (i % COUNTED);
-    const to = Math.min(from + COUNTED, rates.length - 1);
-    const share = (rate - rates[from]) / (rates[to] - rates[from]);
-    counts[i] = counts[from].map((value, j) => value + share * (counts[to][j] - value));
-  });
-  const ms = counts.map(([, ...sizes]) => {
-    const kept = Object.fromEntries(BLOCK_SIZES.map((size, i) => [size, sizes[i]])) as Record<BlockSize, number>;
-    return choosePath(geometry, {kept}, 'relaxed').expectedMs;
-  });
-  return {rates, lost: lostShares(sorted, rates), weights: counts.map(([weights]) => weights), ms};
+/**
+ * What is left at each rate: weights in nonzero blocks of the grid, and for every N entries of the matrix
+ * `[kh * kw * inChannels, outChannels]` that are not zero (`layerStatistics`). All rates in one pass: an entry lives as long
+ * as the longest-lived of its nonzero weights.
+ */
+function countKept(filter: Float32Array, {shape, n}: BlockGrid, first: Uint8Array, rates: number) {
+  const {kh, kw, inChannels, outChannels} = shape;
+  const shift = Math.log2(n);
+  const ends = BLOCK_SIZES.map(() => new Int32Array(rates + 1));
+  const isNonzero = new Uint8Array(first.length);
+  const lives = new Uint8Array(outChannels + 1);
+  for (let row = 0, i = 0; row < kh * kw * inChannels; row++) {
+    for (let o = 0, c = row % inChannels; o < outChannels; o++, i++) {
+      const block = (o >> shift) * inChannels + c;
+      lives[o] = filter[i] !== 0 ? first[block] : 0;
+      if (filter[i] !== 0) isNonzero[block] = 1;
+    }
+    let length = outChannels;
+    for (const end of ends) {
+      lives[length] = 0;
+      for (let j = 0; j < length; j++) end[lives[j]]++;
+      length = (length + 1) >> 1;
+      for (let j = 0; j < length; j++) {
+        const [a, b] = [lives[2 * j], lives[2 * j + 1]];
+        lives[j] = a > b ? a : b;
+      }
+    }
+  }
+  const weightEnds = new Int32Array(rates + 1);
+  for (let r = 0, block = 0; r < blockRows(shape, n); r++) {
+    const size = Math.min(n, outChannels - r * n) * kh * kw;
+    for (let c = 0; c < inChannels; c++, block++) if (isNonzero[block]) weightEnds[first[block]] += size;
+  }
+  return {weights: outlasting(weightEnds), kept: ends.map(outlasting)};
+}
+
+/** For each rate how many last beyond it, of counts by the rate that ends them. */
+function outlasting(ends: Int32Array): number[] {
+  const counts: number[] = [];
+  for (let rate = ends.length - 1, sum = 0; rate > 0; rate--) counts[rate - 1] = sum += ends[rate];
+  return counts;
 }
 
 /** The share of the scores that goes at each rate, by as many blocks as `selectBlocks` drops. */

@@ -1,6 +1,6 @@
 export {allocate, type RatePoint} from './allocate';
 export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
-export {applyMask, selectBlocks, sortScores, weightsInBlocks} from './masks';
+export {applyMask, firstToDrop, selectBlocks, sortScores, weightsInBlocks} from './masks';
 export {
   expandOrder,
   filterNorms,
