@@ -1,8 +1,8 @@
 /** What a model's weights look like and what the backend would make of them. */
 import type {io} from '@tensorflow/tfjs-core';
 import {blockStatistics, type BlockSize} from '../packed';
-import {choosePath, layerStatistics, winogradTiles, type LayerPath, type PathCandidate, type Variant} from '../plan';
-import {readSpatial} from './attributes';
+import {choosePath, layerStatistics, type LayerPath, type PathCandidate, type Variant} from '../plan';
+import {layerGeometry} from './layerGeometry';
 import {ModelGraph} from './modelGraph';
 import {listLayers, readFilter} from './pruneLayers';
 import {inferShapes, type Shape} from './shapes';
@@ -42,9 +42,6 @@ export interface ModelInspection {
   readonly layers: readonly LayerInspection[];
 }
 
-/** Output pixels to estimate for where a graph does not tell: 14 x 14, the middle of a mobile network. */
-export const DEFAULT_OUTPUT_PIXELS = 196;
-
 /**
  * Lists the convolutions and MatMuls of a graph model that have constant weights: their zeros, their blocks, and which
  * path the backend would choose.
@@ -56,21 +53,13 @@ export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptio
   const graph = ModelGraph.from(artifacts);
   const shapes = inferShapes(graph, inputShapes);
   const layers = listLayers(graph, shapes).map((layer): LayerInspection => {
-    const {name, op, kh, kw, inChannels, outChannels, outputPixels: pixels} = layer.description;
-    const filter = {kh, kw, inChannels, outChannels};
+    const {name, op, outputPixels: pixels} = layer.description;
+    const geometry = layerGeometry(graph, shapes, layer.description);
+    const {filter, outputPixels} = geometry;
+    const {kh, kw, inChannels, outChannels} = filter;
     const weights = readFilter(graph, layer);
     const statistics = blockStatistics(weights, filter);
-    const batch = shapes.get(name)?.[0] ?? 1;
-    const outputPixels = pixels === null ? DEFAULT_OUTPUT_PIXELS : pixels * batch;
-    const node = graph.node(name);
-    const steps = [...readSpatial(node, 'strides'), ...readSpatial(node, 'dilations')];
-    const side = Math.sqrt(DEFAULT_OUTPUT_PIXELS);
-    const outShape = pixels === null ? [1, side, side] : shapes.get(name)!.map((size) => size ?? 1);
-    const {path, expectedMs, candidates} = choosePath(
-      {filter, outputPixels, winogradTiles: winogradTiles(filter, steps, outShape)},
-      layerStatistics(weights, filter),
-      variant,
-    );
+    const {path, expectedMs, candidates} = choosePath(geometry, layerStatistics(weights, filter), variant);
     return {
       name,
       op,

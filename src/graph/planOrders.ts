@@ -1,6 +1,6 @@
 /** Which order each group of channels gets: asks an ordering method for those that a layer to be pruned has part in. */
 import type {FilterShape} from '../packed';
-import {filterNorms, isIdentity, orderByNorm, type ChannelOrder} from '../pruning';
+import {isIdentity, type ChannelOrder} from '../pruning';
 import type {ChannelGroups} from './coupling';
 import type {ModelGraph} from './modelGraph';
 import {readFilter, type Layer} from './pruneLayers';
@@ -16,8 +16,11 @@ export interface GroupFilters {
   readonly multiplier: number;
 }
 
-/** Chooses the order of a group of `channels` by the filters of its layers that are to be pruned, of which there are some. */
-export type OrderingMethod = (channels: number, filters: readonly GroupFilters[]) => ChannelOrder;
+/**
+ * Chooses the order of a group of `channels` by the filters of its layers that are to be pruned, of which there are some,
+ * or tells why they stay as they are.
+ */
+export type OrderingMethod = (channels: number, filters: readonly GroupFilters[]) => ChannelOrder | string;
 
 export interface PlannedOrders {
   /** Groups whose order changes. */
@@ -41,6 +44,7 @@ export function planOrders(
   const filters = new Map<Layer, Float32Array>();
   const filterOf = (layer: Layer) => filters.get(layer) ?? filters.set(layer, readFilter(graph, layer)).get(layer)!;
   const moved = new Set<string>();
+  const obstacles = new Map<Layer, string>();
   const rearrangements = groups.flatMap((group): Rearrangement[] => {
     const parts = group.producers.flatMap(({name, from, multiplier}): GroupFilters[] => {
       const layer = layers.get(name);
@@ -51,33 +55,22 @@ export function planOrders(
     });
     if (parts.length === 0) return [];
     const order = orderOf(group.channels, parts);
-    if (isIdentity(order)) return [];
+    if (typeof order === 'string') for (const {layer} of parts) obstacles.set(layer, order);
+    if (typeof order === 'string' || isIdentity(order)) return [];
     for (const {name} of group.producers) moved.add(name);
     return [{group, order}];
   });
 
   const grouped = new Set(groups.flatMap(({producers}) => producers.map(({name}) => name)));
-  const notRearranged = ({description: {name}}: Layer) => {
+  const notRearranged = (layer: Layer) => {
+    const {name} = layer.description;
     if (moved.has(name)) return null;
     if (!grouped.has(name)) return fixed.get(name) ?? `nothing is known of the channels of '${name}'`;
-    return layers.has(name) ? 'its filters are in order already' : 'the layer was left alone';
+    if (!layers.has(name)) return 'the layer was left alone';
+    return obstacles.get(layer) ?? 'its filters are in order already';
   };
   return {rearrangements, notRearranged};
 }
-
-/**
- * The paper's order, by descending l1 norm of the filters (Lin et al., arXiv 2105.14713, section 3.3). The norms of
- * several layers are added, those of each divided by their sum.
- */
-export const sortedByNorm: OrderingMethod = (channels, filters) => {
-  const sums = new Float64Array(channels);
-  for (const {weights, shape, multiplier} of filters) {
-    const norms = filterNorms(weights, shape);
-    const total = norms.reduce((sum, norm) => sum + norm, 0) || 1;
-    norms.forEach((norm, filter) => (sums[Math.floor(filter / multiplier)] += norm / total));
-  }
-  return orderByNorm(sums);
-};
 
 /** Output channels `from` to `from + count` of a filter. */
 function sliceFilters(weights: Float32Array, {outChannels}: FilterShape, from: number, count: number): Float32Array {

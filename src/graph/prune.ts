@@ -1,18 +1,33 @@
 /**
  * Pruning of graph models after Lin et al., "1xN Pattern for Pruning Convolutional Neural Networks" (arXiv
- * 2105.14713): filters are rearranged by their l1 norm, the inputs of what consumes them follow, and in each layer the
- * 1xN blocks of lowest score become zeros.
+ * 2105.14713): filters are rearranged, by their l1 norm or by search, the inputs of what consumes them follow, and in each
+ * layer the 1xN blocks of lowest score become zeros.
  */
 import type {io} from '@tensorflow/tfjs-core';
-import {nonzeroBlocks, type BlockSize} from '../packed';
-import {applyMask, l1BlockScores, layerSeed, randomBlockScores, selectBlocks, weightsInBlocks} from '../pruning';
+import {nonzeroBlocks} from '../packed';
+import {choosePath, layerStatistics} from '../plan';
+import {
+  applyMask,
+  blockGrid,
+  blockScores,
+  l1BlockScores,
+  layerSeed,
+  selectBlocks,
+  weightsInBlocks,
+  type KeptShares,
+} from '../pruning';
 import {findChannelGroups} from './coupling';
+import {chooseForLayer, type LayerChoice} from './layerChoice';
+import {layerGeometry} from './layerGeometry';
+import {planLayers, type LayerPlan} from './layerPlans';
 import {readWeightStream} from './loadHook';
 import {ModelGraph} from './modelGraph';
+import {checkLayerNames, checkPruneOptions} from './pruneChecks';
 import {listLayers, readFilter, writeFilter, type Layer} from './pruneLayers';
-import {checkLayerNames, checkPruneOptions, chooseForLayer, type LayerChoice, type PruneOptions} from './pruneOptions';
+import {orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
-import {planOrders, sortedByNorm} from './planOrders';
+import {orderingMethod, type PlannedRate} from './orderingMethods';
+import {planOrders} from './planOrders';
 import {rearrangeChannels} from './rearrange';
 import {inferShapes, type ShapeMap} from './shapes';
 import {isPromiseLike, whenReady} from './whenReady';
@@ -79,14 +94,24 @@ function prune(
   choices: readonly LayerChoice[],
   options: PruneOptions,
 ): PruneResult {
-  const whyAlone = layers.map((layer, i) => {
-    const choice = choices[i];
-    return 'leftAlone' in choice ? choice.leftAlone : (layer.fixed ?? null);
-  });
+  const plans = planLayers(graph, shapes, layers, choices, options);
+  const method = orderMethod(options);
+  const {pattern = '1xN'} = options;
+  const keepOrder =
+    pattern === '1xN'
+      ? 'the option rearrange is false'
+      : `for the pattern '${pattern}' the order of filters is all one`;
 
   const found = findChannelGroups(graph, shapes);
-  const chosen = layers.filter((_, i) => whyAlone[i] === null && options.rearrange !== false);
-  const {rearrangements, notRearranged} = planOrders(graph, found, chosen, sortedByNorm);
+  const chosen = layers.filter((_, i) => method !== 'none' && !('leftAlone' in plans[i]));
+  const keptByOrder = new Map<Layer, KeptShares>();
+  const ordering = orderingMethod(method, {
+    geometryOf: ({description}) => layerGeometry(graph, shapes, description),
+    rateOf: (layer) => plans[layers.indexOf(layer)] as PlannedRate,
+    seed: options.seed ?? 0,
+    report: (layer, kept) => keptByOrder.set(layer, kept),
+  });
+  const {rearrangements, notRearranged} = planOrders(graph, found, chosen, ordering);
   const renamed = rearrangeChannels(graph, found, rearrangements);
 
   const counts: LayerCounts[] = [];
@@ -94,51 +119,53 @@ function prune(
   layers.forEach((layer, i) => {
     const node = graph.node(renamed.get(layer.description.name) ?? layer.description.name);
     const weight = graph.constantBehind(graph.inputs(node)[1].node)!;
-    const choice = choices[i];
-    const sparsity = whyAlone[i] === null && 'sparsity' in choice ? choice.sparsity : null;
-    const count = pruneLayer(graph, {...layer, weight}, choice.n, sparsity ?? 0, options);
+    const count = pruneLayer(graph, {...layer, weight}, plans[i], options);
     counts.push(count);
-    reports.push(
-      reportLayer(layer.description, count, {
-        sparsity,
-        notRearranged: options.rearrange === false ? 'the option rearrange is false' : notRearranged(layer),
-        leftAlone: whyAlone[i],
-      }),
-    );
+    const whyNot = method === 'none' && !('leftAlone' in plans[i]) ? keepOrder : notRearranged(layer);
+    reports.push(reportLayer(layer.description, count, plans[i], whyNot, keptByOrder.get(layer) ?? null));
   });
-  const report = reportModel(reports, counts);
+  const report = reportModel(reports, counts, options);
   const changed = rearrangements.length > 0 || !report.lossless;
   return {artifacts: changed ? graph.toArtifacts() : artifacts, report};
 }
 
 /** Zeros the blocks of lowest score and counts what was there and what is left. */
-function pruneLayer(
-  graph: ModelGraph,
-  layer: Layer,
-  n: BlockSize,
-  sparsity: number,
-  {criterion, seed}: PruneOptions,
-): LayerCounts {
-  const shape = layer.description;
+function pruneLayer(graph: ModelGraph, layer: Layer, plan: LayerPlan, options: PruneOptions): LayerCounts {
+  const {pattern = '1xN', criterion = 'l1', seed = 0} = options;
+  const {name} = layer.description;
+  const {shape, n} = blockGrid(pattern, layer.description, plan.n);
   const filter = readFilter(graph, layer);
   const norms = l1BlockScores(filter, shape, n);
-  const scores =
-    criterion === 'random' ? randomBlockScores(shape, n, layerSeed(seed ?? 0, layer.description.name)) : norms;
+  const scores = criterion === 'l1' ? norms : blockScores(criterion, filter, shape, n, layerSeed(seed, name));
   const before = nonzeroBlocks(filter, shape, n);
-  const keep = selectBlocks(scores, sparsity);
+  const keep = selectBlocks(scores, 'sparsity' in plan ? plan.sparsity : 0);
   const after = before.map((nonzero, i) => nonzero & keep[i]);
   const blocksBefore = countOnes(before);
   const blocksAfter = countOnes(after);
-  if (blocksAfter < blocksBefore) writeFilter(graph, layer, applyMask(filter, shape, n, keep));
+  const pruned = blocksAfter < blocksBefore ? applyMask(filter, shape, n, keep) : filter;
+  if (pruned !== filter) writeFilter(graph, layer, pruned);
+  const {timing} = plan;
+  const zerosBefore = countZeros(filter);
   return {
-    n,
+    blocks: before.length,
     blocksBefore,
     blocksAfter,
     weightsBefore: weightsInBlocks(shape, n, before),
     weightsAfter: weightsInBlocks(shape, n, after),
+    zerosBefore,
+    zerosAfter: pruned === filter ? zerosBefore : countZeros(pruned),
     l1Before: norms.reduce((sum, norm) => sum + norm, 0),
     l1After: norms.reduce((sum, norm, i) => (after[i] ? sum + norm : sum), 0),
+    msAfter: timing
+      ? choosePath(timing.geometry, layerStatistics(pruned, timing.geometry.filter), 'relaxed').expectedMs
+      : null,
   };
 }
 
 const countOnes = (mask: Uint8Array): number => mask.reduce((sum, bit) => sum + bit, 0);
+
+function countZeros(weights: Float32Array): number {
+  let zeros = 0;
+  for (let i = 0; i < weights.length; i++) if (weights[i] === 0) zeros++;
+  return zeros;
+}

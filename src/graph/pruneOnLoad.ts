@@ -2,7 +2,8 @@
 import type {io} from '@tensorflow/tfjs-core';
 import {installLoadHook, setRewriter} from './loadHook';
 import {pruneWhenReady, type PruneResult} from './prune';
-import {checkPruneOnLoadOptions, type PruneOnLoadOptions, type PruneOptions} from './pruneOptions';
+import {checkPruneOnLoadOptions} from './pruneChecks';
+import type {PruneOnLoadOptions, PruneOptions} from './pruneOptions';
 import {whenReady} from './whenReady';
 
 /**

@@ -1,6 +1,9 @@
 /** What pruning did to a model: plain data, ready for JSON. */
-import {blockRows, type BlockSize} from '../packed';
+import type {BlockSize} from '../packed';
+import type {KeptShares, Pattern} from '../pruning';
+import type {LayerPlan} from './layerPlans';
 import type {LayerDescription} from './pruneLayers';
+import {budgetOf, type BudgetKind, type PruneOptions} from './pruneOptions';
 
 export interface LayerReport {
   /** The node's name in the model as it was given. */
@@ -9,9 +12,9 @@ export interface LayerReport {
   /** `[kh, kw, inChannels, outChannels]` */
   readonly shape: readonly [number, number, number, number];
   readonly n: BlockSize;
-  /** Share of the blocks asked to go; `null` where the layer was left alone. */
+  /** Share of the blocks asked to go, or chosen where that was left open; `null` where the layer was left alone. */
   readonly sparsity: number | null;
-  /** All 1xN blocks: `ceil(outChannels / n) * inChannels`. */
+  /** All blocks of the pattern; of 1xN `ceil(outChannels / n) * inChannels`. */
   readonly blocks: number;
   /** Blocks that hold a weight other than zero. */
   readonly blocksBefore: number;
@@ -19,14 +22,42 @@ export interface LayerReport {
   /** Multiply-adds of these blocks for one image; `null` where the graph does not tell the number of pixels. */
   readonly macsBefore: number | null;
   readonly macsAfter: number | null;
+  /** Weights in these blocks, and those of all weights that are zero. */
+  readonly weightsBefore: number;
+  readonly weightsAfter: number;
+  readonly zerosBefore: number;
+  readonly zerosAfter: number;
+  /** What the cost model expects with fused multiply-adds on one thread; `null` where neither budget nor N asks it. */
+  readonly expectedMsBefore: number | null;
+  readonly expectedMsAfter: number | null;
   /** Share of the sum of absolute weights that is left, 0 to 1. */
   readonly l1Kept: number;
+  /**
+   * Where `rearrange` is 'search': the share of the sum of absolute weights that the blocks to stay hold in the order as it
+   * is, sorted, and searched; otherwise `null`.
+   */
+  readonly l1KeptByOrder: KeptShares | null;
   /** Whether the output channels were put into another order. */
   readonly rearranged: boolean;
   /** Why they were not; `null` where they were. */
   readonly notRearranged: string | null;
   /** Why the layer was left alone; `null` where it was pruned or rearranged. */
   readonly leftAlone: string | null;
+}
+
+/** A budget and what came of it, over the layers that it may take from; their sums are in the same units as theirs. */
+export interface BudgetReport {
+  readonly kind: BudgetKind;
+  /** Share that was to go, and went. */
+  readonly asked: number;
+  readonly reached: number;
+  readonly cap: number;
+  readonly macsBefore: number;
+  readonly macsAfter: number;
+  readonly weightsBefore: number;
+  readonly weightsAfter: number;
+  readonly expectedMsBefore: number;
+  readonly expectedMsAfter: number;
 }
 
 export interface PruneTotals {
@@ -40,11 +71,19 @@ export interface PruneTotals {
   readonly macsBefore: number;
   readonly macsAfter: number;
   readonly layersOfUnknownSize: number;
+  readonly weightsBefore: number;
+  readonly weightsAfter: number;
+  readonly zerosBefore: number;
+  readonly zerosAfter: number;
   /** Over the pruned layers; 1 where there is none. */
   readonly l1Kept: number;
+  /** `null` where `sparsity` was no budget. */
+  readonly budget: BudgetReport | null;
 }
 
 export interface PruneReport {
+  /** What blocks are. */
+  readonly pattern: Pattern;
   readonly layers: readonly LayerReport[];
   readonly totals: PruneTotals;
   /** True where nothing but zeros was dropped: outputs then change by rounding alone. */
@@ -55,21 +94,17 @@ export interface PruneReport {
 
 /** The counts of one layer, as `reportLayer` needs them. */
 export interface LayerCounts {
-  readonly n: BlockSize;
+  readonly blocks: number;
   readonly blocksBefore: number;
   readonly blocksAfter: number;
   /** Weights inside these blocks. */
   readonly weightsBefore: number;
   readonly weightsAfter: number;
+  readonly zerosBefore: number;
+  readonly zerosAfter: number;
   readonly l1Before: number;
   readonly l1After: number;
-}
-
-/** What was decided for one layer. */
-export interface LayerOutcome {
-  readonly sparsity: number | null;
-  readonly notRearranged: string | null;
-  readonly leftAlone: string | null;
+  readonly msAfter: number | null;
 }
 
 const LOSSLESS = 'Nothing but zeros was dropped: the outputs change by rounding alone.';
@@ -77,47 +112,98 @@ const LOSSY =
   'Weights other than zero were dropped and nothing was repaired: accuracy is lower than that of the original, ' +
   'often by very much. It was not measured here. Check the pruned model on data of your own before you use it.';
 
-export function reportLayer(layer: LayerDescription, counts: LayerCounts, outcome: LayerOutcome): LayerReport {
+export function reportLayer(
+  layer: LayerDescription,
+  counts: LayerCounts,
+  plan: LayerPlan,
+  notRearranged: string | null,
+  l1KeptByOrder: KeptShares | null,
+): LayerReport {
   const {kh, kw, inChannels, outChannels, outputPixels} = layer;
+  const {blocks, blocksBefore, blocksAfter, weightsBefore, weightsAfter, zerosBefore, zerosAfter, msAfter} = counts;
   const macs = (weights: number) => (outputPixels === null ? null : weights * outputPixels);
   return {
     name: layer.name,
     op: layer.op,
     shape: [kh, kw, inChannels, outChannels],
-    n: counts.n,
-    sparsity: outcome.sparsity,
-    blocks: blockRows(layer, counts.n) * inChannels,
-    blocksBefore: counts.blocksBefore,
-    blocksAfter: counts.blocksAfter,
-    macsBefore: macs(counts.weightsBefore),
-    macsAfter: macs(counts.weightsAfter),
+    n: plan.n,
+    sparsity: 'sparsity' in plan ? plan.sparsity : null,
+    blocks,
+    blocksBefore,
+    blocksAfter,
+    macsBefore: macs(weightsBefore),
+    macsAfter: macs(weightsAfter),
+    weightsBefore,
+    weightsAfter,
+    zerosBefore,
+    zerosAfter,
+    expectedMsBefore: plan.timing?.msBefore ?? null,
+    expectedMsAfter: msAfter,
     l1Kept: counts.l1Before > 0 ? counts.l1After / counts.l1Before : 1,
-    rearranged: outcome.notRearranged === null,
-    notRearranged: outcome.notRearranged,
-    leftAlone: outcome.leftAlone,
+    l1KeptByOrder,
+    rearranged: notRearranged === null,
+    notRearranged,
+    leftAlone: 'leftAlone' in plan ? plan.leftAlone : null,
   };
 }
 
-export function reportModel(layers: readonly LayerReport[], counts: readonly LayerCounts[]): PruneReport {
-  const sum = (values: ReadonlyArray<number | null>) =>
-    values.reduce<number>((total, value) => total + (value ?? 0), 0);
+const BUDGET_COLUMNS = {
+  macs: ['macsBefore', 'macsAfter'],
+  weights: ['weightsBefore', 'weightsAfter'],
+  latency: ['expectedMsBefore', 'expectedMsAfter'],
+} as const;
+
+const TOTALS = [
+  ...(['blocksBefore', 'blocksAfter', 'zerosBefore', 'zerosAfter'] as const),
+  ...BUDGET_COLUMNS.macs,
+  ...BUDGET_COLUMNS.weights,
+];
+
+/** Sums over layers; what is `null` adds nothing. */
+function sums<K extends (typeof TOTALS)[number] | (typeof BUDGET_COLUMNS.latency)[number]>(
+  layers: readonly LayerReport[],
+  keys: readonly K[],
+): Record<K, number> {
+  const entries = keys.map((key) => [key, layers.reduce((sum, layer) => sum + (layer[key] ?? 0), 0)]);
+  return Object.fromEntries(entries) as Record<K, number>;
+}
+
+export function reportModel(
+  layers: readonly LayerReport[],
+  counts: readonly LayerCounts[],
+  options: PruneOptions,
+): PruneReport {
   const pruned = counts.filter((_, i) => layers[i].leftAlone === null);
-  const l1Before = sum(pruned.map((layer) => layer.l1Before));
+  const sumOf = (key: 'l1Before' | 'l1After') => pruned.reduce((sum, layer) => sum + layer[key], 0);
+  const l1Before = sumOf('l1Before');
   const lossless = layers.every((layer) => layer.blocksAfter === layer.blocksBefore);
   return {
+    pattern: options.pattern ?? '1xN',
     layers,
     totals: {
       layers: layers.length,
       layersPruned: pruned.length,
       layersRearranged: layers.filter((layer) => layer.rearranged).length,
-      blocksBefore: sum(layers.map((layer) => layer.blocksBefore)),
-      blocksAfter: sum(layers.map((layer) => layer.blocksAfter)),
-      macsBefore: sum(layers.map((layer) => layer.macsBefore)),
-      macsAfter: sum(layers.map((layer) => layer.macsAfter)),
+      ...sums(layers, TOTALS),
       layersOfUnknownSize: layers.filter((layer) => layer.macsBefore === null).length,
-      l1Kept: l1Before > 0 ? sum(pruned.map((layer) => layer.l1After)) / l1Before : 1,
+      l1Kept: l1Before > 0 ? sumOf('l1After') / l1Before : 1,
+      budget: reportBudget(layers, options),
     },
     lossless,
     accuracy: lossless ? LOSSLESS : LOSSY,
   };
+}
+
+function reportBudget(layers: readonly LayerReport[], options: PruneOptions): BudgetReport | null {
+  const budget = budgetOf(options);
+  if (!budget) return null;
+  const {kind, share, cap} = budget;
+  const columns = Object.values(BUDGET_COLUMNS).flat();
+  const totals = sums(
+    layers.filter((layer) => layer.expectedMsBefore !== null),
+    columns,
+  );
+  const [before, after] = BUDGET_COLUMNS[kind];
+  const reached = totals[before] > 0 ? 1 - totals[after] / totals[before] : 0;
+  return {kind, asked: share, reached, cap, ...totals};
 }

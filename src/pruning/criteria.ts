@@ -36,3 +36,14 @@ export function randomBlockScores(shape: FilterShape, n: BlockSize, seed: number
   const next = randomNumbers(seed);
   return new Float64Array(blockRows(shape, n) * shape.inChannels).map(next);
 }
+
+/** The scores by which a criterion ranks blocks; `seed` is for the criterion 'random'. */
+export function blockScores(
+  criterion: Criterion,
+  weights: Float32Array,
+  shape: FilterShape,
+  n: BlockSize,
+  seed: number,
+): Float64Array {
+  return criterion === 'random' ? randomBlockScores(shape, n, seed) : l1BlockScores(weights, shape, n);
+}

@@ -1,6 +1,7 @@
-export {CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
+export {allocate, type RatePoint} from './allocate';
+export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
 export {gatherZeros, type FilterZeros, type GatheredZeros} from './gatherZeros';
-export {applyMask, selectBlocks, weightsInBlocks} from './masks';
+export {applyMask, firstToDrop, selectBlocks, sortScores, weightsInBlocks} from './masks';
 export {
   expandOrder,
   filterNorms,
@@ -12,6 +13,7 @@ export {
   transpose,
   type ChannelOrder,
 } from './order';
+export {blockGrid, PATTERNS, type BlockGrid, type Pattern} from './patterns';
 export {layerSeed} from './random';
 export {
   ORDER_METHODS,

@@ -1,5 +1,12 @@
 import {blockRows, type BlockSize, type FilterShape} from '../packed';
 
+/** Scores from low to high; a NaN counts as the highest. */
+export function sortScores(scores: Float64Array): Float64Array {
+  return scores.map(rank).sort();
+}
+
+const rank = (score: number): number => (Number.isNaN(score) ? Infinity : score);
+
 /**
  * The blocks that stay when the lowest share of them goes.
  *
@@ -11,18 +18,39 @@ import {blockRows, type BlockSize, type FilterShape} from '../packed';
  */
 export function selectBlocks(scores: Float64Array, sparsity: number): Uint8Array {
   if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`selectBlocks: sparsity is ${sparsity}, 0 to 1 expected`);
-  const keep = new Uint8Array(scores.length).fill(1);
-  const drop = Math.round(sparsity * scores.length);
-  if (drop === 0) return keep;
+  return firstToDrop(scores, [sparsity]);
+}
 
-  const ranked = scores.map((score) => (Number.isNaN(score) ? Infinity : score));
-  const threshold = ranked.slice().sort()[drop - 1];
-  let ties = drop;
-  for (let i = 0; i < ranked.length; i++) if (ranked[i] < threshold) ties--;
-  for (let i = 0; i < ranked.length; i++) {
-    if (ranked[i] < threshold || (ranked[i] === threshold && ties-- > 0)) keep[i] = 0;
+/**
+ * For each block the index of the first of some rates at which `selectBlocks` drops it; `rates.length` where it stays.
+ *
+ * @param rates ascending shares of blocks, 0 to 1, at most 255.
+ */
+export function firstToDrop(scores: Float64Array, rates: readonly number[], sorted = sortScores(scores)): Uint8Array {
+  const drops = rates.map((rate) => Math.round(rate * scores.length));
+  const thresholds = Float64Array.from(drops, (drop) => (drop === 0 ? -Infinity : sorted[drop - 1]));
+  // Of the blocks that score as much as a threshold so many go with it.
+  const ties = drops.map((drop, k) => drop - lowerBound(sorted, thresholds[k]));
+  const seen = new Int32Array(rates.length);
+  const first = new Uint8Array(scores.length);
+  for (let i = 0; i < scores.length; i++) {
+    const score = rank(scores[i]);
+    let k = lowerBound(thresholds, score);
+    if (thresholds[k] === score) for (const before = seen[k]++; thresholds[k] === score && before >= ties[k];) k++;
+    first[i] = k;
   }
-  return keep;
+  return first;
+}
+
+/** The index of the first of ascending values that is at least `least`. */
+function lowerBound(values: Float64Array, least: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**

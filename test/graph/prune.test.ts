@@ -300,7 +300,7 @@ describe('options that make no sense are refused with what is possible', () => {
   const refused: Array<[unknown, RegExp]> = [
     [undefined, /options are undefined: an object such as/],
     [{}, /'sparsity' is missing/],
-    [{sparsity: 0.5, sparsty: 1}, /Unknown prune option 'sparsty'\. Known: sparsity, n, criterion/],
+    [{sparsity: 0.5, sparsty: 1}, /Unknown prune option 'sparsty'\. Known: sparsity, n, pattern, criterion/],
     [{sparsity: 0.5, match: /x/}, /Unknown prune option 'match'/],
     [{sparsity: 1.5}, /'sparsity' is 1\.5: a share of blocks from 0 to 1/],
     [{sparsity: NaN}, /'sparsity' is NaN/],
@@ -312,7 +312,7 @@ describe('options that make no sense are refused with what is possible', () => {
     [{sparsity: 0.5, n: () => 64}, /'n' of layer 'stem' is 64/],
     [{sparsity: 0.5, criterion: 'l2'}, /'criterion' is 'l2': one of l1, random/],
     [{sparsity: 0.5, seed: 0.5}, /'seed' is 0\.5: an integer/],
-    [{sparsity: 0.5, rearrange: 'yes'}, /'rearrange' is 'yes': true or false/],
+    [{sparsity: 0.5, rearrange: 'yes'}, /'rearrange' is 'yes': true, false or one of sort expected/],
     [{sparsity: 0.5, classifier: 1}, /'classifier' is 1: true or false/],
     [{sparsity: 0.5, layers: 'head'}, /'layers' is 'head': a list of node names or a function/],
     [{sparsity: 0.5, layers: ['nose']}, /'layers' names 'nose'.* It has: stem, expand, project, head, classifier\./],

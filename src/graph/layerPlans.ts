@@ -1,0 +1,165 @@
+/** N and rate of every layer: as the options say, or as scores and the cost model tell where they leave it open. */
+import {BLOCK_SIZES, type BlockSize} from '../packed';
+import type {LayerGeometry} from '../plan';
+import {allocate, blockGrid, blockScores, layerSeed} from '../pruning';
+import type {LayerChoice} from './layerChoice';
+import {layerGeometry} from './layerGeometry';
+import type {ModelGraph} from './modelGraph';
+import {readFilter, type Layer} from './pruneLayers';
+import {budgetOf, type Budget, type PruneOptions} from './pruneOptions';
+import {rateCurve, type RateCurve} from './rateCurve';
+import type {ShapeMap} from './shapes';
+
+/** What the cost model knows of a layer, and what it expects of it as it is. */
+export interface LayerTiming {
+  readonly geometry: LayerGeometry;
+  readonly msBefore: number;
+}
+
+/** What is to be done with a layer. `timing` is there where the cost model was asked. */
+export type LayerPlan = {readonly n: BlockSize; readonly timing?: LayerTiming} & (
+  {readonly sparsity: number} | {readonly leftAlone: string}
+);
+
+const UNKNOWN_PIXELS = 'the graph does not tell its output pixels, which the budget counts';
+const NOT_FINITE = 'its weights are not all finite, so that their scores have no sum';
+
+/** A layer whose rate or N is open. */
+interface OpenLayer {
+  readonly index: number;
+  readonly layer: Layer;
+  readonly n: BlockSize | 'auto';
+  /** Its highest rate. */
+  readonly most: number;
+  readonly curve: (n: BlockSize, most: number) => RateCurve;
+  readonly timing: LayerTiming;
+}
+
+/**
+ * Settles what the options leave open: rates under a budget, N where it is 'auto'; `PruneOptions` says how. Scores are
+ * those of the filters in the order in which they stand.
+ *
+ * @throws RangeError where a budget cannot be reached, with the most that can.
+ */
+export function planLayers(
+  graph: ModelGraph,
+  shapes: ShapeMap,
+  layers: readonly Layer[],
+  choices: readonly LayerChoice[],
+  options: PruneOptions,
+): LayerPlan[] {
+  const budget = budgetOf(options);
+  const most = budget?.cap ?? 1;
+  const underBudget: OpenLayer[] = [];
+  const plans = layers.map((layer, index): LayerPlan => {
+    const {n, ...choice} = choices[index];
+    const basic = n === 'auto' ? 4 : n;
+    const leftAlone = 'leftAlone' in choice ? choice.leftAlone : layer.fixed;
+    if (leftAlone !== undefined) return {n: basic, leftAlone};
+    const {sparsity} = choice as {sparsity: number | null};
+    if (sparsity !== null && n !== 'auto') return {n, sparsity};
+    const counted = budget && budget.kind !== 'weights';
+    if (counted && layer.description.outputPixels === null) return {n: basic, leftAlone: UNKNOWN_PIXELS};
+
+    const geometry = layerGeometry(graph, shapes, layer.description);
+    const curve = curvesOf(graph, layer, geometry, options);
+    const {lost, ms} = curve(basic, sparsity ?? most);
+    if (!Number.isFinite(lost.at(-1)!)) return {n: basic, leftAlone: NOT_FINITE};
+    const open = {index, layer, n, most, curve, timing: {geometry, msBefore: ms[0]}};
+    if (sparsity !== null) return {...atSameTime(open, sparsity), timing: open.timing};
+    underBudget.push(open);
+    return {n: basic, sparsity: 0}; // until the budget is spread
+  });
+  if (budget) for (const [index, plan] of spreadBudget(underBudget, budget)) plans[index] = plan;
+  return plans;
+}
+
+function curvesOf(graph: ModelGraph, layer: Layer, geometry: LayerGeometry, options: PruneOptions) {
+  const {pattern = '1xN', criterion = 'l1', seed = 0} = options;
+  const {name} = layer.description;
+  const curves = new Map<string, RateCurve>();
+  return (n: BlockSize, most: number): RateCurve => {
+    const key = `${n} ${most}`;
+    let curve = curves.get(key);
+    if (!curve) {
+      const filter = readFilter(graph, layer);
+      const grid = blockGrid(pattern, geometry.filter, n);
+      const scores = blockScores(criterion, filter, grid.shape, grid.n, layerSeed(seed, name));
+      curves.set(key, (curve = rateCurve(filter, grid, scores, geometry, most)));
+    }
+    return curve;
+  };
+}
+
+/** The N, and its rate, that loses least of those that are expected to take no longer than N = 4 at a given rate. */
+function atSameTime({layer, most, curve}: OpenLayer, rate: number): {n: BlockSize; sparsity: number} {
+  const four = curve(4, rate);
+  const time = four.ms.at(-1)!;
+  let least = four.lost.at(-1)!;
+  let best: {n: BlockSize; sparsity: number} = {n: 4, sparsity: rate};
+  if (!(time < four.ms[0])) return best;
+  for (const n of BLOCK_SIZES) {
+    if (n === 4 || layer.description.outChannels < 2 * n) continue;
+    const {rates, lost, ms} = curve(n, most);
+    const i = ms.findIndex((value) => value <= time);
+    if (i < 0 || lost[i] >= least) continue;
+    least = lost[i];
+    best = {n, sparsity: rates[i]};
+  }
+  return best;
+}
+
+/** The plans of all layers under a budget, by the layers' indices. */
+function spreadBudget(layers: readonly OpenLayer[], budget: Budget): Array<[number, LayerPlan]> {
+  const sizes = layers.map(({n}) => (n === 'auto' ? 4 : n));
+  const spread = () => spreadCurves(layers.map((layer, i) => ({...layer, curve: layer.curve(sizes[i], layer.most)})), budget); // prettier-ignore
+  let rates = spread();
+  if (layers.some(({n}) => n === 'auto')) {
+    layers.forEach((layer, i) => {
+      if (layer.n === 'auto') sizes[i] = atSameTime(layer, rates[i].rate).n;
+    });
+    rates = spread();
+  }
+  return layers.map(({index, timing}, i) => {
+    const {rate, vain} = rates[i];
+    const leftAlone = vain > 0 ? `a rate of ${vain} would not make it faster` : 'the budget is met without it';
+    return [index, {n: sizes[i], timing, ...(rate > 0 ? {sparsity: rate} : {leftAlone})}];
+  });
+}
+
+interface CurvedLayer {
+  readonly layer: Layer;
+  readonly curve: RateCurve;
+}
+
+/** A rate for each curve, and the rate that would have bought no time, if the layer was to get one. */
+function spreadCurves(layers: readonly CurvedLayer[], {kind, share}: Budget): Array<{rate: number; vain: number}> {
+  const points = layers.map(({layer, curve: {lost, weights, ms}}) => {
+    const pixels = kind === 'macs' ? layer.description.outputPixels! : 1;
+    const amounts = kind === 'latency' ? ms : weights.map((count) => count * pixels);
+    return lost.map((value, j) => ({lost: value, saved: amounts[0] - amounts[j], left: amounts[j]}));
+  });
+  const total = points.reduce((sum, [{left}]) => sum + left, 0);
+  const vain = layers.map(({curve: {rates, ms}}) => (ms.some((value) => value < ms[0]) ? 0 : rates.at(-1)!));
+  for (;;) {
+    const most = points.reduce((sum, curve) => sum + Math.max(...curve.map(({saved}) => saved)), 0);
+    if (most < (share - 1e-9) * total) throw outOfReach(kind, share, most / total);
+    const chosen = allocate(points, share * total);
+    const inVain = chosen.flatMap((j, i) => (j > 0 && !(layers[i].curve.ms[j] < layers[i].curve.ms[0]) ? [i] : []));
+    for (const i of inVain) {
+      const {rates, ms} = layers[i].curve;
+      vain[i] = rates[chosen[i]];
+      points[i] = points[i].map((point, j) => (ms[j] < ms[0] ? point : {...point, lost: 0, saved: 0}));
+    }
+    if (inVain.length === 0) return chosen.map((j, i) => ({rate: layers[i].curve.rates[j], vain: vain[i]}));
+  }
+}
+
+function outOfReach(kind: Budget['kind'], share: number, most: number): RangeError {
+  const percent = (value: number) => `${Math.floor(value * 1000) / 10}%`;
+  return new RangeError(
+    `Prune option 'sparsity' is to remove ${percent(share)} of the ${kind}, but at most ${percent(most)} can go where no ` +
+      'layer loses more of its blocks than the cap, nor any that buy no time. Ask for less, raise the cap, or choose ' +
+      'more layers.',
+  );
+}
