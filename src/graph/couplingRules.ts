@@ -86,30 +86,32 @@ const pixels = (channels: ChannelAxis | null): Outputs => [[null, null, null, ch
 function meetFilter(op: CouplingOp, slot: number, at: number): Layout | undefined {
   const filter = op.filter(1);
   const input = lastAxis(op, slot);
-  if (filter?.length !== 4 || (input && filter[at] && axisLength(input) !== axisLength(filter[at]))) return undefined;
+  if (op.constant(1) === undefined || filter?.length !== 4) return undefined;
+  if (input && filter[at] && axisLength(input) !== axisLength(filter[at])) return undefined;
   op.couple(input, filter[at], [slot, 1]);
   return filter;
 }
 
-const UNEXPECTED = 'is grouped or of an unexpected shape';
+/** Why `meetFilter` found none. */
+const noFilter = (op: CouplingOp): Outputs =>
+  op.stop(op.constant(1) === undefined ? 'has no constant filter' : 'is grouped or of an unexpected shape');
 
 const convolution: Rule = (op) => {
-  const filter = meetFilter(op, 0, 2);
-  const out = filter?.[3];
-  if (!out) return op.stop(UNEXPECTED);
+  const out = meetFilter(op, 0, 2)?.[3];
+  if (!out) return noFilter(op);
   op.state.producers.set(op.node.name, out);
   return withFused(op, [null, null, null, out]);
 };
 
 const depthwise: Rule = (op) => {
   const filter = meetFilter(op, 0, 2);
-  if (!filter?.[2] || !filter[3]) return op.stop(UNEXPECTED);
+  if (!filter?.[2] || !filter[3]) return noFilter(op);
   return withFused(op, [null, null, null, multiplyAxis(filter[2], axisLength(filter[3]))]);
 };
 
 const transposedConvolution: Rule = (op) => {
   const filter = meetFilter(op, 2, 3);
-  return filter ? pixels(filter[2]) : op.stop(UNEXPECTED);
+  return filter ? pixels(filter[2]) : noFilter(op);
 };
 
 const matMul: Rule = (op) => {
@@ -120,7 +122,7 @@ const matMul: Rule = (op) => {
   const last = ([rows, columns]: Layout, swapped: boolean) => (swapped ? [columns, rows] : [rows, columns]);
   const [rows, k] = last(a.slice(-2), readFlag(node, 'transpose_a') || readFlag(node, 'adj_x'));
   const [kOfB, columns] = last(b.slice(-2), readFlag(node, 'transpose_b') || readFlag(node, 'adj_y'));
-  if (k && kOfB && axisLength(k) !== axisLength(kOfB)) return op.stop(UNEXPECTED);
+  if (k && kOfB && axisLength(k) !== axisLength(kOfB)) return op.stop('has factors that do not fit');
   op.couple(k, kOfB, [0, 1]);
   if (columns && op.constant(1) !== undefined && b.length === 2) op.state.producers.set(node.name, columns);
   for (const axis of b.slice(0, -2)) op.fix(axis, 'has them in its batch');

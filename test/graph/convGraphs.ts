@@ -27,6 +27,8 @@ export interface ConvOptions {
   /** Use this filter instead of one of its own. */
   readonly filter?: string;
   readonly dataFormat?: string;
+  /** Where the builder does not know: an output other than the first, a node that comes later. */
+  readonly inputChannels?: number;
 }
 
 /** Builds graph-model artifacts node by node; every method returns the name of the node it adds. */
@@ -63,7 +65,8 @@ export class ConvGraphBuilder {
   /** A (fused, where `fused` is given) convolution with a filter whose norms are in no order. */
   conv(name: string, x: string, options: ConvOptions = {}): string {
     const {out = 8, k = 1, fused} = options;
-    const filter = options.filter ?? this.floats(`${name}/filter`, [k, k, this.channels.get(x)!, out]);
+    const inputChannels = options.inputChannels ?? this.channels.get(x)!;
+    const filter = options.filter ?? this.floats(`${name}/filter`, [k, k, inputChannels, out]);
     const [op, extras] = fused ? ['_FusedConv2D', this.fusedInputs(name, fused, out)] : ['Conv2D', []];
     return this.add(name, op, [x, filter, ...extras], this.convAttr(options, extras.length), out);
   }
