@@ -41,7 +41,7 @@ interface OpenLayer {
  *
  * @throws RangeError where a budget cannot be reached, with the most that can.
  */
-export function planLayers(
+export function settlePlans(
   graph: ModelGraph,
   shapes: ShapeMap,
   layers: readonly Layer[],

@@ -20,7 +20,7 @@ import {
 } from '../pruning';
 import {followChannels} from './coupling';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
-import {planLayers, type LayerPlan} from './layerPlans';
+import {settlePlans, type LayerPlan} from './layerPlans';
 import {readWeightStream} from './loadHook';
 import {ModelGraph} from './modelGraph';
 import {checkLayerNames, checkPruneOptions} from './pruneChecks';
@@ -93,7 +93,7 @@ function prune(
   choices: readonly LayerChoice[],
   options: PruneOptions,
 ): PruneResult {
-  const plans = planLayers(graph, shapes, layers, choices, options);
+  const plans = settlePlans(graph, shapes, layers, choices, options);
   const method = orderMethod(options);
   const {pattern = '1xN'} = options;
   const keepOrder =
