@@ -28,19 +28,28 @@ export {
 } from './backend';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
+  applyMasks,
+  getMasks,
   inspectModel,
+  maskCallback,
   pruneGraphModel,
+  pruneLayersModel,
   pruneOnLoad,
   type BudgetReport,
   type InspectOptions,
   type LayerDescription,
   type LayerInspection,
+  type LayerLeftAlone,
   type LayerReport,
   type LayersModelLike,
+  type LayersPruneReport,
+  type MaskableModel,
   type ModelInspection,
+  type PrunableLayersModel,
   type PruneBudget,
   type PruneOnLoadOptions,
   type PruneOptions,
   type PruneReport,
   type PruneResult,
+  type WeightMasks,
 } from './graph';

@@ -6,19 +6,8 @@
 import type {io} from '@tensorflow/tfjs-core';
 import {nonzeroBlocks} from '../packed';
 import {choosePath, layerStatistics} from '../plan';
-import {
-  applyMask,
-  blockGrid,
-  blockScores,
-  filterNorms,
-  isIdentity,
-  l1BlockScores,
-  layerSeed,
-  orderByNorm,
-  selectBlocks,
-  weightsInBlocks,
-} from '../pruning';
-import {followChannels} from './coupling';
+import {applyMask, blockGrid, blockScores, l1BlockScores, layerSeed, selectBlocks, weightsInBlocks} from '../pruning';
+import {findChannelGroups} from './coupling';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
 import {settlePlans, type LayerPlan} from './layerPlans';
 import {readWeightStream} from './loadHook';
@@ -27,7 +16,8 @@ import {checkLayerNames, checkPruneOptions} from './pruneChecks';
 import {listLayers, readFilter, writeFilter, type Layer} from './pruneLayers';
 import {orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
-import {rearrangeChannels, type Rearrangement} from './rearrange';
+import {planOrders, sortedByNorm} from './planOrders';
+import {rearrangeChannels} from './rearrange';
 import {inferShapes, type ShapeMap} from './shapes';
 import {isPromiseLike, whenReady} from './whenReady';
 
@@ -101,36 +91,23 @@ function prune(
       ? 'the option rearrange is false'
       : `for the pattern '${pattern}' the order of filters is all one`;
 
-  const orders = layers.map((layer, i) => {
-    if ('leftAlone' in plans[i]) return 'the layer was left alone';
-    return method === 'none' ? keepOrder : planOrder(graph, shapes, layer);
-  });
-  const rearrangements = orders.filter((order) => typeof order !== 'string');
-  const renamed = rearrangeChannels(graph, rearrangements);
+  const found = findChannelGroups(graph, shapes);
+  const chosen = layers.filter((_, i) => method !== 'none' && 'sparsity' in plans[i]);
+  const {rearrangements, notRearranged} = planOrders(graph, found, chosen, sortedByNorm);
+  const renamed = rearrangeChannels(graph, found, rearrangements);
 
   const counts: LayerCounts[] = [];
   const reports: LayerReport[] = [];
   layers.forEach((layer, i) => {
     const node = graph.node(renamed.get(layer.description.name) ?? layer.description.name);
     const weight = graph.constantBehind(graph.inputs(node)[1].node)!;
-    const order = orders[i];
     const count = pruneLayer(graph, {...layer, weight}, plans[i], options);
     counts.push(count);
-    reports.push(reportLayer(layer.description, count, plans[i], typeof order === 'string' ? order : null));
+    reports.push(reportLayer(layer.description, count, plans[i], method === 'none' ? keepOrder : notRearranged(layer)));
   });
   const report = reportModel(reports, counts, options);
   const changed = rearrangements.length > 0 || !report.lossless;
   return {artifacts: changed ? graph.toArtifacts() : artifacts, report};
-}
-
-/** The paper's order of a layer's filters, with all that follows, or why they stay as they are. */
-function planOrder(graph: ModelGraph, shapes: ShapeMap, layer: Layer): Rearrangement | string {
-  const {description} = layer;
-  if (description.kind !== 'convolution') return 'only the filters of convolutions are rearranged';
-  const group = followChannels(graph, shapes, graph.node(description.name), description.outChannels);
-  if ('obstacle' in group) return group.obstacle;
-  const order = orderByNorm(filterNorms(readFilter(graph, layer), description));
-  return isIdentity(order) ? 'its filters are in order already' : {group, order};
 }
 
 /** Zeros the blocks of lowest score and counts what was there and what is left. */

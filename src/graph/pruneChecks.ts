@@ -6,7 +6,7 @@ import {
   BUDGET_KINDS,
   budgetOf,
   isMap,
-  ORDER_METHODS,
+  REARRANGE_METHODS,
   type PerLayer,
   type PruneOnLoadOptions,
   type PruneOptions,
@@ -54,7 +54,7 @@ function checkOptions(options: PruneOptions, keys: readonly string[]): void {
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RangeError(`Prune option 'seed' is ${show(seed)}: an integer expected.`);
   }
-  if (typeof rearrange !== 'boolean') checkOneOf('rearrange', rearrange, ORDER_METHODS, 'true, false or ');
+  if (typeof rearrange !== 'boolean') checkOneOf('rearrange', rearrange, REARRANGE_METHODS, 'true, false or ');
   if (classifier !== undefined && typeof classifier !== 'boolean') {
     throw new TypeError(`Prune option 'classifier' is ${show(classifier)}: true or false expected.`);
   }

@@ -10,7 +10,7 @@ export type PerLayer<T> =
   T | Readonly<Record<string, T>> | ((layer: LayerDescription) => T | undefined | PromiseLike<T | undefined>);
 
 /** How output channels can be put into order. */
-export const ORDER_METHODS = ['sort'] as const;
+export const REARRANGE_METHODS = ['sort'] as const;
 
 /** What a budget can be of: multiply-adds of one image, weights, or milliseconds by the backend's cost model. */
 export const BUDGET_KINDS = ['macs', 'weights', 'latency'] as const;
@@ -54,7 +54,7 @@ export interface PruneOptions {
   /** Seed of the criterion 'random', an integer. Default 0. */
   readonly seed?: number;
   /** How output channels are put into order first: 'sort' or true by their l1 norm, false not at all. Default 'sort'. */
-  readonly rearrange?: boolean | (typeof ORDER_METHODS)[number];
+  readonly rearrange?: boolean | (typeof REARRANGE_METHODS)[number];
   /**
    * Which layers, by node name or by a function. Default: those that a `sparsity` map names, else all convolutions
    * for which `whyNotWorthIt` has no reason against it (see there).
@@ -93,7 +93,7 @@ export function budgetOf({sparsity}: PruneOptions): Budget | undefined {
 export function orderMethod({
   rearrange = true,
   pattern = '1xN',
-}: PruneOptions): 'none' | (typeof ORDER_METHODS)[number] {
+}: PruneOptions): 'none' | (typeof REARRANGE_METHODS)[number] {
   if (rearrange === false || pattern !== '1xN') return 'none';
   return rearrange === true ? 'sort' : rearrange;
 }

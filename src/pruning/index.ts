@@ -1,9 +1,11 @@
 export {allocate, type RatePoint} from './allocate';
 export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
+export {gatherZeros, type FilterZeros, type GatheredZeros} from './gatherZeros';
 export {applyMask, firstToDrop, selectBlocks, sortScores, weightsInBlocks} from './masks';
 export {
   expandOrder,
   filterNorms,
+  identityOrder,
   invertOrder,
   isIdentity,
   orderByNorm,
@@ -13,3 +15,12 @@ export {
 } from './order';
 export {blockGrid, PATTERNS, type BlockGrid, type Pattern} from './patterns';
 export {layerSeed} from './random';
+export {
+  ORDER_METHODS,
+  searchOrder,
+  type FilterScores,
+  type FoundOrder,
+  type KeptShares,
+  type OrderMethod,
+  type OrderOptions,
+} from './searchOrder';
