@@ -69,10 +69,14 @@ describe('a budget', () => {
   test('leaves a layer alone that no rate makes faster', () => {
     const g = new ConvGraphBuilder(5);
     const stem = g.conv('stem', g.input('x', [-1, 28, 28, 3]), {out: 64});
-    const artifacts = g.artifacts([g.conv('wide', stem, {out: 128}), g.conv('thin', stem, {out: 1})]);
-    const options = {sparsity: {weights: 0.3, cap: 0.35}, layers: ['wide', 'thin'], n: 1} as const;
-    expect(layer(prune(options, artifacts), 'thin').leftAlone).toBe('a rate of 0.35 would not make it faster');
-    expect(prune(options, artifacts).totals.budget!.reached).toBeCloseTo(0.3, 2);
+    const artifacts = g.artifacts([g.conv('eights', stem, {out: 128}), g.conv('ones', stem, {out: 16})]);
+    // Single weights pay from 40% on.
+    const options = {sparsity: {weights: 0.15, cap: 0.2}, n: {eights: 8, ones: 1}} as const;
+    const report = prune(options, artifacts);
+    expect(layer(report, 'ones').leftAlone).toBe('a rate of 0.2 would not make it faster');
+    expect(layer(report, 'ones').weightsAfter).toBe(64 * 16);
+    expect(report.totals.budget!.reached).toBeCloseTo(0.15, 2);
+    expect(() => prune({...options, sparsity: {weights: 0.19, cap: 0.2}}, artifacts)).toThrow(/at most 17\.\d% can go/);
   });
 
   test('takes from where least score is lost', () => {
