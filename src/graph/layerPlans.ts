@@ -41,7 +41,7 @@ interface OpenLayer {
  *
  * @throws RangeError where a budget cannot be reached, with the most that can.
  */
-export function planLayers(
+export function settlePlans(
   graph: ModelGraph,
   shapes: ShapeMap,
   layers: readonly Layer[],
@@ -148,7 +148,7 @@ function spreadCurves(layers: readonly CurvedLayer[], {kind, share}: Budget): Ar
     const inVain = chosen.flatMap((j, i) => (j > 0 && !(layers[i].curve.ms[j] < layers[i].curve.ms[0]) ? [i] : []));
     for (const i of inVain) {
       const {rates, ms} = layers[i].curve;
-      vain[i] = rates[chosen[i]];
+      vain[i] ||= rates[chosen[i]];
       points[i] = points[i].map((point, j) => (ms[j] < ms[0] ? point : {...point, lost: 0, saved: 0}));
     }
     if (inVain.length === 0) return chosen.map((j, i) => ({rate: layers[i].curve.rates[j], vain: vain[i]}));

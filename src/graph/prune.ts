@@ -19,7 +19,7 @@ import {
 import {findChannelGroups} from './coupling';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
-import {planLayers, type LayerPlan} from './layerPlans';
+import {settlePlans, type LayerPlan} from './layerPlans';
 import {readWeightStream} from './loadHook';
 import {ModelGraph} from './modelGraph';
 import {checkLayerNames, checkPruneOptions} from './pruneChecks';
@@ -94,7 +94,7 @@ function prune(
   choices: readonly LayerChoice[],
   options: PruneOptions,
 ): PruneResult {
-  const plans = planLayers(graph, shapes, layers, choices, options);
+  const plans = settlePlans(graph, shapes, layers, choices, options);
   const method = orderMethod(options);
   const {pattern = '1xN'} = options;
   const keepOrder =
@@ -103,7 +103,7 @@ function prune(
       : `for the pattern '${pattern}' the order of filters is all one`;
 
   const found = findChannelGroups(graph, shapes);
-  const chosen = layers.filter((_, i) => method !== 'none' && !('leftAlone' in plans[i]));
+  const chosen = layers.filter((_, i) => method !== 'none' && 'sparsity' in plans[i]);
   const keptByOrder = new Map<Layer, KeptShares>();
   const ordering = orderingMethod(method, {
     geometryOf: ({description}) => layerGeometry(graph, shapes, description),
@@ -121,7 +121,7 @@ function prune(
     const weight = graph.constantBehind(graph.inputs(node)[1].node)!;
     const count = pruneLayer(graph, {...layer, weight}, plans[i], options);
     counts.push(count);
-    const whyNot = method === 'none' && !('leftAlone' in plans[i]) ? keepOrder : notRearranged(layer);
+    const whyNot = method === 'none' ? keepOrder : notRearranged(layer);
     reports.push(reportLayer(layer.description, count, plans[i], whyNot, keptByOrder.get(layer) ?? null));
   });
   const report = reportModel(reports, counts, options);

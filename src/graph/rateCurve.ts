@@ -89,6 +89,6 @@ function lostShares(sorted: Float64Array, rates: readonly number[]): number[] {
   let [dropped, sum] = [0, 0];
   return rates.map((rate) => {
     for (const end = Math.round(rate * sorted.length); dropped < end; dropped++) sum += sorted[dropped];
-    return total === 0 ? 0 : sum / total;
+    return total < Infinity ? sum / (total || 1) : NaN;
   });
 }

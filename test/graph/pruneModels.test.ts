@@ -86,4 +86,27 @@ beforeAll(() => tf.setBackend('wasm'));
     expect(report.totals.macsAfter / report.totals.macsBefore).toBeLessThan(0.55);
     expect(report.totals.layersOfUnknownSize).toBe(0);
   });
+
+  test('MobileNetV2 loses half of its multiply-adds, weights or expected time to within a percent, nothing in vain', () => {
+    const path = models.find((candidate) => candidate.includes('mobilenet_v2_1.0_224'));
+    if (!path) return console.warn('Skipped: mobilenet_v2_1.0_224 is not there.');
+    const model = readModel(path);
+    for (const [sparsity, n] of [
+      [{macs: 0.5}, 4],
+      [{weights: 0.5}, 4],
+      [{latency: 0.5}, 4],
+      [{latency: 0.5}, 'auto'],
+    ] as const) {
+      const {artifacts, report} = pruneArtifacts(model, {sparsity, n});
+      const budget = report.totals.budget!;
+      expect(Math.abs(budget.reached - 0.5)).toBeLessThan(0.005);
+      expect(report.totals.layersPruned).toBeGreaterThan(10);
+      const times = new Map(inspectModel(artifacts).layers.map((layer) => [layer.name, layer.expectedMs]));
+      for (const layer of report.layers) {
+        if (layer.expectedMsAfter === null) continue;
+        expect(times.get(`${layer.name}/1xn`) ?? times.get(layer.name)).toBeCloseTo(layer.expectedMsAfter, 9);
+        if (layer.leftAlone === null) expect(layer.expectedMsAfter).toBeLessThan(layer.expectedMsBefore!);
+      }
+    }
+  });
 });

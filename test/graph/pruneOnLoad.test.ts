@@ -7,6 +7,7 @@ import {
   pruneOnLoad,
   setRewriter,
   type PruneOnLoadOptions,
+  type PruneOptions,
   type PruneReport,
 } from '../../src/graph';
 import {randomFloats, randomNumbers} from '../support/random';
@@ -106,6 +107,25 @@ describe('pruneOnLoad', () => {
       /Known: .*match, onReport/,
     );
     expect(outputOf(await loadGraphModel(handler()))).toEqual(pruned);
+  });
+
+  test('takes budgets, N by layer, and patterns, as pruneGraphModel does', async () => {
+    const all: PruneOptions[] = [
+      {sparsity: {weights: 0.3}, layers: ['inner', 'last']},
+      {sparsity: 0.5, n: 'auto', rearrange: 'sort'},
+      {sparsity: 0.5, pattern: 'weight'},
+    ];
+    for (const options of all) {
+      const reports: PruneReport[] = [];
+      const direct = pruneArtifacts(twoConvolutions(), options);
+      const expected = plainOutput(direct.artifacts);
+      pruneOnLoad({...options, onReport: (report) => reports.push(report)});
+      expect(outputOf(await loadGraphModel(handler()))).toEqual(expected);
+      expect(reports).toEqual([direct.report]);
+    }
+    expect(() => pruneOnLoad({sparsity: {macs: 3}})).toThrow(/has 3 for 'macs'/);
+    pruneOnLoad({sparsity: {weights: 0.95}});
+    await expect(loadGraphModel(handler())).rejects.toThrow(/at most .* can go/);
   });
 
   test('a name that the model does not have fails its loading', async () => {
