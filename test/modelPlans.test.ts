@@ -50,7 +50,8 @@ describe('the plans of a model', () => {
     expect(inspectPlans(model)).toEqual([
       {
         ...{kind: expect.stringContaining('[["x"],["y"]') as string, inputs: 'float32 1,8,8,6'},
-        ...{obstacle: 'the inference was not repeated yet', steps: [], arenaBytes: 0, programBytes: 0},
+        ...{obstacle: 'the inference was not repeated yet', steps: [], kernelsInRegions: 0},
+        ...{arenaBytes: 0, programBytes: 0},
       },
     ]);
     expect(measurePlan(model, {x})).toBeNull();
@@ -72,6 +73,7 @@ describe('the plans of a model', () => {
     expect(plan.arenaBytes).toBeGreaterThanOrEqual(2 * 4 * 64 * 24);
     expect(plan.arenaBytes).toBeLessThan(2 * 4 * 64 * 24 + 3 * 4 * 64 * 6);
     expect(plan.programBytes).toBeGreaterThan(0);
+    expect(plan.kernelsInRegions).toBe(KERNELS.length - 1);
     inferTimes(1);
     expect(inspectPlans(model)).toEqual([plan]);
   });

@@ -89,6 +89,7 @@ export class PlannedRuns {
       inputs,
       obstacle: recorded ? null : (obstacle ?? 'the inference was not repeated yet'),
       steps: recorded ? stepReports(recorded) : [],
+      kernelsInRegions: recorded?.kernels ?? 0,
       arenaBytes: program?.arenaBytes ?? 0,
       programBytes: program?.bytes ?? 0,
     }));

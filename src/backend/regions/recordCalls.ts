@@ -54,6 +54,8 @@ export interface RecordedProgram {
   readonly outputs: readonly View[];
   readonly scratchBytes: number;
   readonly zeroBytes: number;
+  /** Calls that its tasks stand for. */
+  readonly kernels: number;
 }
 
 /** Inputs that kernels of ours pack or copy when they are recorded: they must be constants. */
@@ -122,6 +124,7 @@ export function recordCalls(backend: BlockSparseBackend, trace: Trace): Recorded
     outputs: trace.outputs.map((output) => results.get(output)!),
     scratchBytes: recorder.scratchBytes,
     zeroBytes: recorder.zeroBytes,
+    kernels: first.kernels,
   };
 }
 
@@ -133,6 +136,8 @@ interface Recording {
   readonly buffers: ReadonlyMap<object, number>;
   /** For each position the call that is made there; null for the next task. */
   readonly positions: readonly (TracedCall | null)[];
+  /** Calls that became tasks. */
+  readonly kernels: number;
 }
 
 /** Records a trace with the addresses of one of the two recordings. */
@@ -167,6 +172,7 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
   trace.inputs.forEach(newBuffer);
 
   const positions: (TracedCall | null)[] = [];
+  let kernels = 0;
   for (const call of trace.calls) {
     // Reshapes and the like: their output is another view of their input's data.
     if (call.outputs.every(({dataId}) => buffers.has(dataId))) continue;
@@ -174,6 +180,7 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
     recorder.label = `${call.kernelName} ${call.outputs.map(({shape}) => shape.join('x')).join()}`;
     const outputs = recordCall(recordingBackend, call, buffers);
     if (outputs) {
+      kernels++;
       outputs.forEach(({dataId}, i) => buffers.set(call.outputs[i].dataId, buffers.get(dataId)!));
       for (let i = before.tasks; i < recorder.recorded.length; i++) positions.push(null);
     } else {
@@ -183,7 +190,7 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
       positions.push(call);
     }
   }
-  return {recorder, made, buffers, positions};
+  return {recorder, made, buffers, positions, kernels};
 }
 
 /** The outputs, on buffers of the recording; null if the call cannot be recorded. */
