@@ -84,6 +84,16 @@ describe('a recorded program', () => {
     expect(program.buffers).toHaveLength(3);
   });
 
+  it('has no steps for copies of what it computes, and calls for copies of its inputs', () => {
+    const program = record([x], () => {
+      const a = tf.clone(tf.relu(x)); // a copy on this backend
+      return [tf.relu(tf.cast(tf.clone(a), 'float32')), a, tf.clone(x)];
+    });
+    expect(stepsOf(program)).toEqual([2, 'Identity']);
+    expect(program.kernels).toBe(5);
+    expect(program.buffers.map(({origin}) => origin)).toEqual(['input', 'output', 'output', 'call']);
+  });
+
   it('has calls of kernels between regions, and results of these that others work on', () => {
     const program = record([x], () => tf.relu(tf.softmax(tf.relu(tf.transpose(tf.relu(x), [0, 2, 1, 3])))));
     expect(stepsOf(program)).toEqual([1, 'Transpose', 1, 'Softmax', 1]);
