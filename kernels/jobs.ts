@@ -6,6 +6,7 @@ import {countBlocks, packBlocks} from './packWeights';
 import {avgPool, maxPool} from './pool';
 import {resizeBilinear, resizeNearest} from './resize';
 import {concat, slice} from './slices';
+import {softmax} from './softmax';
 import {depthToSpace, meanPixels, pad4d} from './spatial';
 import {strips} from './strips';
 import {sumTaps} from './sumTaps';
@@ -53,5 +54,6 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
   else if (job == Job.winograd) winograd(task, begin, end, scratch);
   else if (job == Job.strips) strips(task, begin, end, scratch);
+  else if (job == Job.softmax) softmax(task, begin, end);
   // Job.nothing falls through.
 }

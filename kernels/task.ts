@@ -25,6 +25,7 @@ export enum Job {
   sumTaps,
   winograd,
   strips,
+  softmax,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
@@ -219,6 +220,13 @@ export enum TopKTask {
   indices,
   rowFloats,
   k,
+}
+
+/** Job.softmax: items are rows. */
+export enum SoftmaxTask {
+  input = 4,
+  output,
+  rowFloats,
 }
 
 /** Output channels of an item of the jobs that pack: the largest N, so that no block lies in two items. */

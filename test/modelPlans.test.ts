@@ -12,7 +12,7 @@ function kernelsOf({steps}: PlanReport): string[] {
   );
 }
 
-const KERNELS = ['FusedConv2D', 'FusedDepthwiseConv2D', 'FusedConv2D', 'Add', 'Mean', 'BatchMatMul', '(Softmax)'];
+const KERNELS = ['FusedConv2D', 'FusedDepthwiseConv2D', 'FusedConv2D', 'Add', 'Mean', 'BatchMatMul', '(Tanh)'];
 
 /** As in `plannedNetwork`, and where 'sum' is positive: a shape that depends on the values. */
 function dynamicNetwork() {
@@ -64,7 +64,7 @@ describe('the plans of a model', () => {
     expect(plan.obstacle).toBeNull();
     expect(kernelsOf(plan)).toEqual(KERNELS);
     const [region, call] = plan.steps;
-    expect(call).toEqual({call: 'Softmax'});
+    expect(call).toEqual({call: 'Tanh'});
     const tasks = 'tasks' in region ? region.tasks : [];
     expect(tasks[1].kernels).toBe('FusedDepthwiseConv2D 1x8x8x24');
     for (const {pieces} of tasks) expect(pieces).toBeGreaterThan(0);

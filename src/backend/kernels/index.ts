@@ -28,6 +28,7 @@ import {resizeBilinearConfig} from './resizeBilinear';
 import {resizeNearestNeighborConfig} from './resizeNearestNeighbor';
 import {sigmoidConfig} from './sigmoid';
 import {sliceConfig} from './slice';
+import {softmaxConfig} from './softmax';
 import {subConfig} from './sub';
 import {tileConfig} from './tile';
 import {topKConfig} from './topK';
@@ -64,6 +65,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   resizeNearestNeighborConfig,
   sigmoidConfig,
   sliceConfig,
+  softmaxConfig,
   subConfig,
   tileConfig,
   topKConfig,

@@ -326,7 +326,7 @@ describe('a program', () => {
         node('b', 'Reshape', ['a', 'wide']),
         node('c', 'Reshape', ['b', 'long']),
         node('d', 'Mul', ['c', 'c']),
-        node('s', 'Softmax', ['b']),
+        node('s', 'Tanh', ['b']),
         node('t', 'Reshape', ['s', 'long']),
       ],
       {wide: weight([4, 6]), long: weight([24])},
@@ -361,7 +361,7 @@ describe('a program', () => {
     const nodes = [
       placeholder('x', [64, 128]),
       node('a', 'AddV2', ['x', 'w']),
-      node('s', 'Softmax', ['a']),
+      node('s', 'Tanh', ['a']),
       node('b', 'Mul', ['s', 'w']),
       node('t', 'Tanh', ['b']),
       node('y', 'AddV2', ['t', 's']),
