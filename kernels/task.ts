@@ -74,9 +74,13 @@ export enum Elementwise {
   reluUpTo,
   /** 0 + x + y: never -0. */
   sumFromZero,
-  /** These two disregard y. */
+  /** These disregard y. */
   relu,
   sigmoid,
+  /** The float32 nearest to an int32. */
+  fromInteger,
+  /** 0 or 1 of a byte. */
+  fromBool,
 }
 
 /** Floats of an item of the elementwise jobs, a multiple of 16. */

@@ -3,6 +3,7 @@ import {addConfig} from './add';
 import {addNConfig} from './addN';
 import {avgPoolConfig} from './avgPool';
 import {batchMatMulConfig} from './batchMatMul';
+import {castConfig} from './cast';
 import {concatConfig} from './concat';
 import {conv2DConfig} from './conv2d';
 import {conv2DBackpropInputConfig} from './conv2DBackpropInput';
@@ -29,6 +30,7 @@ import {resizeNearestNeighborConfig} from './resizeNearestNeighbor';
 import {sigmoidConfig} from './sigmoid';
 import {sliceConfig} from './slice';
 import {softmaxConfig} from './softmax';
+import {stridedSliceConfig} from './stridedSlice';
 import {subConfig} from './sub';
 import {tileConfig} from './tile';
 import {topKConfig} from './topK';
@@ -40,6 +42,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   addNConfig,
   avgPoolConfig,
   batchMatMulConfig,
+  castConfig,
   concatConfig,
   conv2DConfig,
   conv2DBackpropInputConfig,
@@ -66,6 +69,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   sigmoidConfig,
   sliceConfig,
   softmaxConfig,
+  stridedSliceConfig,
   subConfig,
   tileConfig,
   topKConfig,
