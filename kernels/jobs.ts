@@ -44,7 +44,7 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.pad4d) pad4d(task, begin, end);
   else if (job == Job.maxPool) maxPool(task, begin, end);
   else if (job == Job.avgPool) avgPool(task, begin, end);
-  else if (job == Job.resizeBilinear) resizeBilinear(task, begin, end);
+  else if (job == Job.resizeBilinear) resizeBilinear(task, begin, end, scratch);
   else if (job == Job.resizeNearest) resizeNearest(task, begin, end);
   else if (job == Job.concat) concat(task, begin, end);
   else if (job == Job.slice) slice(task, begin, end);
