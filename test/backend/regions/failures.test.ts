@@ -149,9 +149,36 @@ describe('a heap that is exhausted', () => {
     }
     expect(failures).toBe(1);
     expect(warn.mock.calls).toEqual([
-      ['blocksparse-1xn: an inference runs kernel by kernel from now on. blocksparse-1xn: out of WebAssembly memory'],
+      ['blocksparse-1xn: an inference runs kernel by kernel for a while. blocksparse-1xn: out of WebAssembly memory'],
     ]);
     warn.mockRestore();
+  });
+
+  it('does not keep an inference from being planned for good: it is tried again after 100, then 200, and told once', () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const model = load(plannedNetwork().artifacts(['y', 'sum']));
+    const x = randomTensor(1);
+    const expected = infer(model, {x});
+    const watch = watchPrograms();
+    const fail = () => expect(failAllocation(0, () => expectSameOutputs(infer(model, {x}), expected))).toBe(true);
+    const wait = (inferences: number) => {
+      for (let i = 1; i < inferences; i++) infer(model, {x});
+      expect(watch.obstacles).toHaveLength(1);
+    };
+    fail();
+    wait(100);
+    fail();
+    wait(200);
+    expect(watch.runs).toBe(0);
+    expectSameOutputs(infer(model, {x}), expected);
+    expect(watch.obstacles).toEqual([]);
+    expectSameOutputs(infer(model, {x}), expected);
+    expect(watch.runs).toBe(1);
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
+    watch.end();
+    model.dispose();
+    x.dispose();
   });
 
   it('is given back all that models held', () => {
