@@ -26,9 +26,9 @@ export {
   type StepReport,
   type TaskReport,
 } from './backend';
+export {inspectModel, type InspectedModel, type InspectModelOptions} from './inspectModel';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
-  inspectModel,
   pruneGraphModel,
   pruneOnLoad,
   type InspectOptions,

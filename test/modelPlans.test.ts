@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {configure, inspectPlans, measurePlan, type PlanReport} from '../src';
+import {configure, inspectModel, inspectPlans, measurePlan, type PlanReport} from '../src';
 import {startOnThreads, stopBackend} from './support/network';
 import {infer, load, plannedNetwork, randomTensor} from './support/plannedModels';
 
@@ -76,6 +76,16 @@ describe('the plans of a model', () => {
     expect(plan.kernelsInRegions).toBe(KERNELS.length - 1);
     inferTimes(1);
     expect(inspectPlans(model)).toEqual([plan]);
+  });
+
+  test('are a part of what inspectModel tells of a loaded model', () => {
+    inferTimes(2);
+    const artifacts = plannedNetwork().artifacts(['y']);
+    const inspection = inspectModel(artifacts, {model, variant: 'simd128'});
+    expect(inspection.plans).toEqual(inspectPlans(model));
+    expect(inspection.plans).toHaveLength(1);
+    expect(inspectModel(artifacts, {variant: 'simd128'})).toEqual({layers: inspection.layers, variant: 'simd128'});
+    expect(() => inspectModel(artifacts, {model: {}})).toThrow(UNKNOWN);
   });
 
   test('name a chain with > between its kernels', () => {
