@@ -1,5 +1,6 @@
 // Runs tfjs-core's published specs on stock wasm and twice on our backend, once with every kernel as a program of its own
-// (programs.mjs), and compares. Exits 1 if ours fails one that stock passes. Arguments given to node itself, such as --experimental-wasm-relaxed-simd, reach the child processes too.
+// (programs.mjs), and compares. Exits 1 if ours fails one that stock passes. Arguments given to node itself, such as
+// --experimental-wasm-relaxed-simd, reach the child processes too.
 import {fork} from 'node:child_process';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
