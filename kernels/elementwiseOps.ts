@@ -19,6 +19,10 @@ export function applyElementwise(op: i32, out: usize, x: usize, y: usize, floats
     equal(out, x, y, floats);
     return;
   }
+  if (op == Elementwise.fromBool) {
+    fromBool(out, x, floats);
+    return;
+  }
   blocks(op, out, x, y, floats / BLOCK);
   const rest = floats % BLOCK;
   if (rest == 0) return;
@@ -43,6 +47,7 @@ function blocks(op: i32, out: usize, x: usize, y: usize, count: i32): void {
     case Elementwise.relu: return loop(Elementwise.relu, out, x, y, count);
     case Elementwise.reluUpTo: return loop(Elementwise.reluUpTo, out, x, y, count);
     case Elementwise.sumFromZero: return loop(Elementwise.sumFromZero, out, x, y, count);
+    case Elementwise.fromInteger: return loop(Elementwise.fromInteger, out, x, y, count);
     default:
       for (const end = out + <usize>(count * BLOCK << 2); out < end; out += 16) {
         v128.store(out, sigmoid(v128.load(x)));
@@ -81,6 +86,7 @@ function compute(op: i32, x: v128, y: v128): v128 {
   else if (op == Elementwise.leakyRelu) result = v128.bitselect(f32x4.mul(x, y), x, f32x4.lt(x, zero));
   else if (op == Elementwise.reluUpTo) result = f32x4.pmin(y, f32x4.pmax(zero, x)); // 0 for NaN
   else if (op == Elementwise.relu) result = i32x4.max_s(x, zero);
+  else if (op == Elementwise.fromInteger) result = f32x4.convert_i32x4_s(x);
   else if (op == Elementwise.sumFromZero) result = f32x4.add(f32x4.add(zero, x), y);
   return result;
 }
@@ -130,5 +136,17 @@ function equal(out: usize, x: usize, y: usize, floats: i32): void {
   for (; floats > 0; floats--) {
     store<u8>(out, u8(load<f32>(x) == load<f32>(y)));
     out++; x += 4; y += 4;
+  }
+}
+
+/** Floats of bytes. */
+function fromBool(out: usize, x: usize, floats: i32): void {
+  for (; floats >= 4; floats -= 4) {
+    v128.store(out, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(x)))));
+    out += 16; x += 4;
+  }
+  for (; floats > 0; floats--) {
+    store<f32>(out, <f32>load<u8>(x));
+    out += 4; x++;
   }
 }

@@ -7,6 +7,7 @@ import {countBlocks, packBlocks} from './packWeights';
 import {avgPool, maxPool} from './pool';
 import {resizeBilinear, resizeNearest} from './resize';
 import {concat, slice} from './slices';
+import {softmax} from './softmax';
 import {depthToSpace, meanPixels, pad4d} from './spatial';
 import {strips} from './strips';
 import {sumTaps} from './sumTaps';
@@ -44,7 +45,7 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.pad4d) pad4d(task, begin, end);
   else if (job == Job.maxPool) maxPool(task, begin, end);
   else if (job == Job.avgPool) avgPool(task, begin, end);
-  else if (job == Job.resizeBilinear) resizeBilinear(task, begin, end);
+  else if (job == Job.resizeBilinear) resizeBilinear(task, begin, end, scratch);
   else if (job == Job.resizeNearest) resizeNearest(task, begin, end);
   else if (job == Job.concat) concat(task, begin, end);
   else if (job == Job.slice) slice(task, begin, end);
@@ -54,8 +55,12 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
   else if (job == Job.winograd) winograd(task, begin, end, scratch);
   else if (job == Job.strips) strips(task, begin, end, scratch);
+<<<<<<< HEAD
   else if (job == Job.filterGradient) filterGradient(task, begin, end);
   else if (job == Job.depthwiseFilterGradient) depthwiseFilterGradient(task, begin, end);
   else if (job == Job.depthwiseInputGradient) depthwiseInputGradient(task, begin, end);
+=======
+  else if (job == Job.softmax) softmax(task, begin, end);
+>>>>>>> regions
   // Job.nothing falls through.
 }

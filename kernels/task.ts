@@ -28,6 +28,7 @@ export enum Job {
   filterGradient,
   depthwiseFilterGradient,
   depthwiseInputGradient,
+  softmax,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
@@ -76,9 +77,13 @@ export enum Elementwise {
   reluUpTo,
   /** 0 + x + y: never -0. */
   sumFromZero,
-  /** These two disregard y. */
+  /** These disregard y. */
   relu,
   sigmoid,
+  /** The float32 nearest to an int32. */
+  fromInteger,
+  /** 0 or 1 of a byte. */
+  fromBool,
 }
 
 /** Floats of an item of the elementwise jobs, a multiple of 16. */
@@ -222,6 +227,13 @@ export enum TopKTask {
   indices,
   rowFloats,
   k,
+}
+
+/** Job.softmax: items are rows. */
+export enum SoftmaxTask {
+  input = 4,
+  output,
+  rowFloats,
 }
 
 /** Output channels of an item of the jobs that pack: the largest N, so that no block lies in two items. */

@@ -26,11 +26,11 @@ export {
   type StepReport,
   type TaskReport,
 } from './backend';
+export {inspectModel, type InspectedModel, type InspectModelOptions} from './inspectModel';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
   applyMasks,
   getMasks,
-  inspectModel,
   maskCallback,
   pruneGraphModel,
   pruneLayersModel,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {configure, inspectPlans, measurePlan, type PlanReport} from '../src';
+import {configure, inspectModel, inspectPlans, measurePlan, type PlanReport} from '../src';
 import {startOnThreads, stopBackend} from './support/network';
 import {infer, load, plannedNetwork, randomTensor} from './support/plannedModels';
 
@@ -12,7 +12,7 @@ function kernelsOf({steps}: PlanReport): string[] {
   );
 }
 
-const KERNELS = ['FusedConv2D', 'FusedDepthwiseConv2D', 'FusedConv2D', 'Add', 'Mean', 'BatchMatMul', '(Softmax)'];
+const KERNELS = ['FusedConv2D', 'FusedDepthwiseConv2D', 'FusedConv2D', 'Add', 'Mean', 'BatchMatMul', '(Tanh)'];
 
 /** As in `plannedNetwork`, and where 'sum' is positive: a shape that depends on the values. */
 function dynamicNetwork() {
@@ -50,7 +50,8 @@ describe('the plans of a model', () => {
     expect(inspectPlans(model)).toEqual([
       {
         ...{kind: expect.stringContaining('[["x"],["y"]') as string, inputs: 'float32 1,8,8,6'},
-        ...{obstacle: 'the inference was not repeated yet', steps: [], arenaBytes: 0, programBytes: 0},
+        ...{obstacle: 'the inference was not repeated yet', steps: [], kernelsInRegions: 0},
+        ...{arenaBytes: 0, programBytes: 0},
       },
     ]);
     expect(measurePlan(model, {x})).toBeNull();
@@ -63,7 +64,7 @@ describe('the plans of a model', () => {
     expect(plan.obstacle).toBeNull();
     expect(kernelsOf(plan)).toEqual(KERNELS);
     const [region, call] = plan.steps;
-    expect(call).toEqual({call: 'Softmax'});
+    expect(call).toEqual({call: 'Tanh'});
     const tasks = 'tasks' in region ? region.tasks : [];
     expect(tasks[1].kernels).toBe('FusedDepthwiseConv2D 1x8x8x24');
     for (const {pieces} of tasks) expect(pieces).toBeGreaterThan(0);
@@ -72,8 +73,19 @@ describe('the plans of a model', () => {
     expect(plan.arenaBytes).toBeGreaterThanOrEqual(2 * 4 * 64 * 24);
     expect(plan.arenaBytes).toBeLessThan(2 * 4 * 64 * 24 + 3 * 4 * 64 * 6);
     expect(plan.programBytes).toBeGreaterThan(0);
+    expect(plan.kernelsInRegions).toBe(KERNELS.length - 1);
     inferTimes(1);
     expect(inspectPlans(model)).toEqual([plan]);
+  });
+
+  test('are a part of what inspectModel tells of a loaded model', () => {
+    inferTimes(2);
+    const artifacts = plannedNetwork().artifacts(['y']);
+    const inspection = inspectModel(artifacts, {model, variant: 'simd128'});
+    expect(inspection.plans).toEqual(inspectPlans(model));
+    expect(inspection.plans).toHaveLength(1);
+    expect(inspectModel(artifacts, {variant: 'simd128'})).toEqual({layers: inspection.layers, variant: 'simd128'});
+    expect(() => inspectModel(artifacts, {model: {}})).toThrow(UNKNOWN);
   });
 
   test('name a chain with > between its kernels', () => {

@@ -4,7 +4,7 @@ import {html, trusted} from './html.mjs';
 import {layerBars} from './htmlBars.mjs';
 import {lineChart} from './htmlCharts.mjs';
 import {STYLE} from './htmlStyle.mjs';
-import {kernelTable, modelTable, modelTitle} from './htmlTables.mjs';
+import {kernelTable, modelTable, modelTitle, regionTable} from './htmlTables.mjs';
 import {isSlower} from './profile.mjs';
 import {peersOf, speedup, timeOf} from './record.mjs';
 import {MAIN_MODEL, weightsInWords} from './recordPlan.mjs';
@@ -49,6 +49,15 @@ export function renderReport(record) {
           counts. Stock tfjs-wasm runs on one thread.
         </p>
         ${record.rows.length > 0 ? html`<div class="card">${modelTable(record)}</div>` : missing}
+        ${
+          record.regions.length > 0 &&
+          html`<h2>Regions</h2>
+            <p class="soft">
+              Stretches of kernels that run as one call into WebAssembly. What our kernels do not take is called in
+              between.
+            </p>
+            ${record.regions.map((regions) => html`<div class="card">${regionTable(regions)}</div>`)}`
+        }
         <h2>Kernels</h2>
         ${record.kernels.length > 0 ? record.kernels.map((kernels) => html`<div class="card">${kernelTable(kernels)}</div>`) : missing}
         ${howMeasured(record)}

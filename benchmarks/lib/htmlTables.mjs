@@ -3,6 +3,7 @@ import {OURS} from './benchmark.mjs';
 import {html} from './html.mjs';
 import {peersOf, speedup, timeOf} from './record.mjs';
 import {weightsInWords} from './recordPlan.mjs';
+import {countsInWords, shareInWords, sumSplits} from './regions.mjs';
 
 /** Times of ours and what peers take beside it, a row each measurement. */
 export function modelTable(record) {
@@ -99,4 +100,46 @@ function kernelCell(path, {gflops, ratio}, roof) {
   // Only auto is what an app gets: other paths are forced here on shapes that they may not suit.
   if (path === 'auto' && ratio < 0.97) return html`<td class="slow">${text}</td>`;
   return html`<td class="ratio" style="--a:${(0.5 * Math.min(1, gflops / roof) ** 2).toFixed(2)}">${text}</td>`;
+}
+
+/** How much of each model runs as regions, and what splits them. */
+export function regionTable({threads, models}) {
+  const split = sumSplits(models).filter(({splits}) => splits > 0);
+  const most = split.map(({kernel, splits, models: of}) => `${kernel} (${splits} in ${of})`).join(', ');
+  return html`<div class="wide">
+    <table>
+      <caption>
+        Kernels of one inference on ${threads} ${threads === 1 ? 'thread' : 'threads'}; those that only give data
+        another shape are not counted. Outside: of constants, of control flow, or without use.
+        ${most !== '' && `What splits regions, over all models: ${most}.`}
+      </caption>
+      <thead>
+        <tr>
+          <th class="left">model</th>
+          <th>kernels</th>
+          <th>in regions</th>
+          <th>regions</th>
+          <th>chains</th>
+          <th class="left">split by</th>
+          <th class="left">before or after</th>
+          <th>outside</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${models.map(
+          ({model, kernels, inRegions, regions, chains, splitBy, around, outside, obstacle}) =>
+            html`<tr>
+              <th scope="row">${modelTitle(model)}</th>
+              <td>${kernels}</td>
+              <td>${shareInWords(inRegions, kernels)}</td>
+              <td>${regions}</td>
+              <td>${chains}</td>
+              <td class="left">${obstacle ? `not planned: ${obstacle}` : countsInWords(splitBy)}</td>
+              <td class="left">${countsInWords(around)}</td>
+              <td>${outside}</td>
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`;
 }

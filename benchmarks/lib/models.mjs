@@ -1,4 +1,4 @@
-import {existsSync, readFileSync, statSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {UserError} from './userError.mjs';
@@ -8,6 +8,8 @@ export const ROOT = path.resolve(fileURLToPath(import.meta.url), '../../..');
 
 const SHARED_MODELS = path.resolve(ROOT, '../shared/models');
 const HUMAN_MODELS = path.join(ROOT, 'node_modules/@vladmandic/human/models');
+/** The super-resolution model of an npm package. */
+export const UPSCALER = 'node_modules/@upscalerjs/default-model/models/model.json';
 
 /**
  * @typedef {object} ModelFiles
@@ -40,6 +42,34 @@ export function findModel(name, base = process.cwd()) {
   const folder = path.dirname(json);
   const format = checkFiles(name, json, folder);
   return {name, folder, file: path.basename(json), format, peerFiles: peerFiles(json)};
+}
+
+/**
+ * Names, as `findModel` takes them, of all models of `../shared` and of the npm packages here; one of those that several
+ * places have.
+ *
+ * @returns {string[]}
+ */
+export function allModels() {
+  const found = [
+    ...jsonFiles(SHARED_MODELS).map((file) => [file.replace(/(\/model)?\.json$/, ''), path.join(SHARED_MODELS, file)]),
+    ...jsonFiles(HUMAN_MODELS).map((file) => [`human:${file.replace(/\.json$/, '')}`, path.join(HUMAN_MODELS, file)]),
+    [UPSCALER, path.join(ROOT, UPSCALER)],
+  ];
+  const names = new Map();
+  for (const [name, file] of found) {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '{}';
+    if (JSON.parse(text).weightsManifest && !names.has(text)) names.set(text, name);
+  }
+  return [...names.values()];
+}
+
+function jsonFiles(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, {recursive: true})
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.replaceAll('\\', '/'))
+    .sort();
 }
 
 function candidates(name, base) {

@@ -4,6 +4,7 @@ import {tfjsEngine} from './engine.mjs';
 import {planInputs} from './inputs.mjs';
 import {installStopwatch, surveyOps} from './kernelTrace.mjs';
 import {startMeters} from './meters.mjs';
+import {lastPlan} from './regionsRun.mjs';
 import {UserError} from './userError.mjs';
 
 const WARM_UPS = 4;
@@ -157,15 +158,6 @@ async function measurePlan(blocksparse, {model, engine, infer, runs}) {
     return tasks.map((task) => ({region, ...task}));
   });
   return {obstacle, ms, arenaBytes, programBytes, steps: named.map((step, i) => ({...step, ms: times && times[i]}))};
-}
-
-function lastPlan(blocksparse, model) {
-  const none = {steps: [], arenaBytes: 0, programBytes: 0};
-  try {
-    return blocksparse.inspectPlans(model).at(-1) ?? {...none, obstacle: 'no inference of it can be'};
-  } catch (error) {
-    return {...none, obstacle: error.message};
-  }
 }
 
 /** The smallest step of the clock, or the time that it takes to read it. */

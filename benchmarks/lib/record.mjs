@@ -20,6 +20,7 @@ export function newRecord(about) {
     failures: [],
     rows: [],
     profiles: [],
+    regions: [],
     kernels: [],
   };
 }
@@ -85,7 +86,7 @@ function isEngine(name, engine) {
 export function checkRecord(value) {
   const problem = findProblem(value);
   if (problem !== null) throw new UserError(`these are no results of bench:record: ${problem}`);
-  return value;
+  return {regions: [], ...value}; // earlier ones have none
 }
 
 function findProblem(record) {
@@ -96,13 +97,16 @@ function findProblem(record) {
   for (const key of ['remarks', 'skipped', 'failures', 'rows', 'profiles', 'kernels']) {
     if (!Array.isArray(record[key])) return `${key} is no list`;
   }
-  const entries = [...record.rows, ...record.profiles, ...record.kernels];
+  const {regions = []} = record;
+  if (!Array.isArray(regions)) return 'regions is no list';
+  const entries = [...record.rows, ...record.profiles, ...regions, ...record.kernels];
   const ids = entries.map((entry) => entry?.id);
   const odd = ids.find((id, i) => typeof id !== 'string' || ids.indexOf(id) !== i);
   if (odd !== undefined || ids.includes(undefined)) return `the id ${odd} is missing or not unique`;
   return (
     firstProblem(record.rows, rowProblem) ??
     firstProblem(record.profiles, profileProblem) ??
+    firstProblem(regions, regionsProblem) ??
     firstProblem(record.kernels, kernelProblem)
   );
 }
@@ -133,6 +137,14 @@ function profileProblem({model, threads, ops, whole, roof}) {
     Array.isArray(ops) &&
     ops.every(({kernel, path, ms, stockMs}) => kernel && path && isNumber(ms) && isNumber(stockMs));
   return !whole_ && 'an op lacks its kernel, path or times';
+}
+
+function regionsProblem({threads, models}) {
+  if (!isNumber(threads)) return 'threads is no number';
+  const complete =
+    Array.isArray(models) &&
+    models.every(({model, kernels, splitBy, around}) => model && isNumber(kernels) && splitBy && around);
+  return !complete && 'a model lacks its name, its kernels or what splits its regions';
 }
 
 function kernelProblem({variant, roof, results}) {

@@ -49,7 +49,7 @@ export function writeWhole(file, text) {
 
 /** A record as it lies in its file: a line an entry, so that a diff shows which have changed. */
 export function recordText(record) {
-  const lists = ['rows', 'profiles', 'kernels'];
+  const lists = ['rows', 'profiles', 'regions', 'kernels'];
   const head = JSON.stringify({...record, ...Object.fromEntries(lists.map((key) => [key, undefined]))}, null, 1);
   const bodies = lists.map((key) => {
     const lines = record[key].map((entry) => `  ${JSON.stringify(entry, fourDigits)}`);

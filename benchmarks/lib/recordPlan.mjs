@@ -1,4 +1,5 @@
 // What the benchmark of record measures.
+import {UPSCALER} from './models.mjs';
 
 const BLOCK_SIZES = [1, 2, 4, 8, 16, 32];
 const SPARSITIES = [0.25, 0.5, 0.75];
@@ -11,7 +12,6 @@ const EVERY = [UNTOUCHED, ...BLOCK_SIZES.flatMap((n) => SPARSITIES.map((sparsity
 /** The model of the plots. */
 export const MAIN_MODEL = 'mobilenet_v2_1.0_224';
 
-const SUPER_RESOLUTION = 'node_modules/@upscalerjs/default-model/models/model.json';
 /** Models of ../shared; the first three were trained sparse by their makers. */
 const SHARED = ['handlandmark-sparse', 'blazepose-detector', 'facemesh-detection-full'].concat([
   'blazeface-front',
@@ -40,9 +40,10 @@ const MODELS = [
   {model: MAIN_MODEL, weights: EVERY},
   {model: 'mobilenet_v1_1.0_224', weights: USUAL},
   {model: 'mobilenet_edgetpu_0.75_224', weights: USUAL},
-  ...[...SHARED.map((name) => `human/${name}`), ...HUMAN.map((name) => `human:${name}`), SUPER_RESOLUTION].map(
-    (model) => ({model, weights: [UNTOUCHED]}),
-  ),
+  ...[...SHARED.map((name) => `human/${name}`), ...HUMAN.map((name) => `human:${name}`), UPSCALER].map((model) => ({
+    model,
+    weights: [UNTOUCHED],
+  })),
 ];
 
 /** Environments that npm run profile knows. */
@@ -52,13 +53,13 @@ const PROFILES = [
   {model: MAIN_MODEL, ...UNTOUCHED},
   {model: MAIN_MODEL, n: 4, sparsity: 0.5},
   {model: 'human/handlandmark-sparse', ...UNTOUCHED},
-  {model: SUPER_RESOLUTION, ...UNTOUCHED},
+  {model: UPSCALER, ...UNTOUCHED},
 ];
 
 /**
  * @typedef {object} Job one child process
  * @property {string} id unique, for `--only` and to know it again
- * @property {'rows' | 'profiles' | 'kernels'} kind where its result goes in the record
+ * @property {'rows' | 'profiles' | 'regions' | 'kernels'} kind where its result goes in the record
  * @property {string} script in `benchmarks`
  * @property {string[]} args
  * @property {string | null} model
@@ -109,7 +110,8 @@ export function planJobs({env, peers, runs}) {
     args: ['--variant', variant, '--rounds', String(runs), '--json'],
     model: null,
   }));
-  return [...rows, ...profiles, ...kernels];
+  const regions = {id: 'regions', kind: 'regions', script: 'regions.mjs', args: ['--json'], model: null};
+  return [...rows, ...profiles, regions, ...kernels];
 }
 
 /** `untouched` or, say, `1x4 50%`. */

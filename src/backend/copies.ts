@@ -114,6 +114,34 @@ export function gatherRuns(
   );
 }
 
+/**
+ * Cuts a box out of a tensor.
+ *
+ * @param begin where it begins, and `size` what it measures along each axis of x
+ * @param outShape of as many values
+ * @returns null where our kernels don't: other types than float32 and int32, empty boxes, those that reach beyond x, and more
+ *     than three axes of runs.
+ */
+export function cutBox(
+  backend: BlockSparseBackend,
+  x: TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+  outShape: number[],
+): TensorInfo | null {
+  const {dtype, shape} = x;
+  if (!isCopied(dtype)) return null;
+  const axes: Axis[] = [];
+  let offset = 0;
+  for (let i = shape.length - 1, stride = 1; i >= 0; stride *= shape[i--]) {
+    if (begin[i] < 0 || size[i] < 1 || begin[i] + size[i] > shape[i]) return null;
+    axes.push({size: size[i], stride});
+    offset += begin[i] * stride;
+  }
+  const runs = runsOf(axes);
+  return runs && gatherRuns(backend, x, [offset], runs, outShape)[0];
+}
+
 /** Into how many parts each of `rows` rows of so many floats is cut, so that few long rows can be shared out too. */
 function partsOfRow(rows: number, floats: number): number {
   if (rows >= ENOUGH_ITEMS) return 1;

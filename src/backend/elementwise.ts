@@ -18,6 +18,12 @@ const SMALLEST_IMAGE = 256;
 /** Below so many values stock's kernels of relu and relu6 run, but in programs: what stands before ours takes longer. */
 const SHORT_RELU = 8192;
 
+/**
+ * Up to so many values sigmoids in programs are ours on one thread, too: a call of stock's kernel between two regions takes 3
+ * us whatever it computes.
+ */
+const SHORT_SIGMOID = 4096;
+
 /** An elementwise operation whose operands have been checked. */
 interface ElementwiseCall extends Repetition {
   readonly op: Elementwise;
@@ -63,9 +69,10 @@ export function unaryKernel<Attrs>(
     const {shape} = x;
     const size = sizeOf(shape);
     // The same bits, and stock's takes 0.6 of our time on one thread, or as long as values are few.
+    const {records, runner} = backend;
     const isRelu = op === Elementwise.relu || op === Elementwise.reluUpTo;
-    const short = size < SHORT_RELU && !backend.records;
-    if (isRelu ? short : op === Elementwise.sigmoid && backend.runner.threads === 1) return null;
+    if (isRelu && size < SHORT_RELU && !records) return null;
+    if (op === Elementwise.sigmoid && runner.threads === 1 && !(records && size <= SHORT_SIGMOID)) return null;
     return parameter
       ? runElementwise(backend, {op, shape, x, y: parameter(attrs), images: 1, repeats: size, row: 1})
       : runElementwise(backend, {op, shape, x, y: x, images: 1, repeats: 1, row: size});

@@ -168,11 +168,17 @@ export function pathName(path: LayerPath, outputPixels: number, k: number): Path
 
 /**
  * Stock's kernel runs unless a path of ours is expected to take less than this share of its time. Below that an
- * expectation is no better than the model's own error, which is larger where a call takes microseconds. Large products of
- * few pixels are bound by memory: both take as long (measured, whatever is expected: ours 0.98 to 1.02 of stock's time), and
- * ours is shared by threads, splits no region and needs no second copy of the weights, which stock makes on first use.
+ * expectation is no better than the model's own error. Large products of few pixels are bound by memory: both take as long
+ * (measured, whatever is expected: ours 0.98 to 1.02 of stock's time), and ours is shared by threads, splits no region and
+ * needs no second copy of the weights, which stock makes on first use.
  */
-const CLEAR_GAIN = {manyPixels: 0.97, fewPixels: 0.85, memoryBound: 1.3};
+const CLEAR_GAIN = {manyPixels: 0.97, memoryBound: 1.3};
+
+/**
+ * Other products of few pixels take microseconds, and a kernel of stock's in the middle of a program costs so much beside
+ * its own time: ours may take as much longer.
+ */
+const SPLIT_MS = 0.0015;
 
 /**
  * Winograd's algorithm runs where it is expected to take at most this share of the dense kernel's time, on layers of at
@@ -183,12 +189,12 @@ const WINOGRAD = {gain: 0.85, channels: 8, tiles: 12};
 /** From so many multiply-adds on a product of few pixels counts as bound by memory: its weights fill the second cache. */
 const MEMORY_BOUND_MADDS = 500_000;
 
-/** The share of stock's time that our best path must be expected to stay below. */
-function clearGain({filter, outputPixels}: LayerGeometry): number {
-  if (outputPixels > FEW_PIXELS) return CLEAR_GAIN.manyPixels;
+/** What our best path must be expected to stay below, given the same of stock's: milliseconds. */
+function clearlyFaster({filter, outputPixels}: LayerGeometry, stockMs: number): number {
+  if (outputPixels > FEW_PIXELS) return CLEAR_GAIN.manyPixels * stockMs;
   const {kh, kw, inChannels, outChannels} = filter;
   const large = kh * kw * inChannels * outChannels * outputPixels >= MEMORY_BOUND_MADDS;
-  return large ? CLEAR_GAIN.memoryBound : CLEAR_GAIN.fewPixels;
+  return large ? CLEAR_GAIN.memoryBound * stockMs : stockMs + SPLIT_MS;
 }
 
 /** Of blocks of two sizes that are expected to take as long, to this factor, the larger are taken: their index is smaller. */
@@ -236,6 +242,6 @@ export function choosePath(
     })
     .reduce((a, b) => (b.expectedMs < a.expectedMs * (isLarger(b.path, a.path) ? AS_GOOD : 1) ? b : a));
   candidates.sort((a, b) => a.expectedMs - b.expectedMs);
-  const chosen = withStock && best.expectedMs >= clearGain(layer) * stock.expectedMs ? stock : best;
+  const chosen = withStock && best.expectedMs >= clearlyFaster(layer, stock.expectedMs) ? stock : best;
   return {...chosen, candidates};
 }

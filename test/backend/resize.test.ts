@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {Job} from '../../kernels/task';
+import {configure} from '../../src';
+import {KernelRunner} from '../../src/runtime';
 import {VARIANTS} from '../support/backends';
 import {onBackends, useThreads} from '../support/onBackends';
 import {randomFloats, randomNumbers} from '../support/random';
@@ -169,6 +171,24 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
         expect(maxDifference(ours.values[0], stock.values[0])).toBe(0);
       }
     });
+  });
+
+  it('runs on ours on one thread where a large image grows, with the same bits', async () => {
+    const taken = async (from: Size, to: Size, channels: number) => {
+      const shape: Shape = [1, ...from, channels];
+      const x = valuesOf(shape);
+      await onBackends(() => tf.image.resizeBilinear(tf.tensor4d(x, shape), to));
+      configure({threads: 1});
+      const run = jest.spyOn(KernelRunner.prototype, 'run');
+      tf.tidy(() => tf.image.resizeBilinear(tf.tensor4d(x, shape), to));
+      configure({threads: 3});
+      const calls = run.mock.calls.length;
+      run.mockRestore();
+      return calls > 0;
+    };
+    expect(await taken([30, 40], [60, 80], 5)).toBe(true);
+    expect(await taken([30, 40], [44, 80], 5)).toBe(false);
+    expect(await taken([30, 40], [60, 80], 3)).toBe(false);
   });
 
   it('picks the nearest neighbours of many sizes as stock does', async () => {

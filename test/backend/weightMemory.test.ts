@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import {backendInfo, type BlockSparseBackend, configure} from '../../src';
 import type {LayerPath} from '../../src/plan';
 import {artifactsOf, CONV, node, placeholder, randomWeight} from '../graph/smallGraphs';
+import {watchAllocations} from '../support/allocations';
 import {OURS, useVariant} from '../support/backends';
 import {startOnThreads} from '../support/network';
 import {blockSparseFloats, randomFloats, randomNumbers} from '../support/random';
@@ -35,24 +36,6 @@ const image = (channels: number, size = 6) =>
   tf.tensor4d(randomFloats(size * size * channels, randomNumbers(2)), [1, size, size, channels]);
 
 const convolve = (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.tidy(() => tf.conv2d(x, filter, 1, 'same').dataSync());
-
-/** Wraps tfjs's allocator: what is allocated and not freed, by address. */
-function watchAllocations(): Map<number, number> {
-  const module = backend().wasm as unknown as {_malloc(bytes: number): number; _free(address: number): void};
-  const live = new Map<number, number>();
-  module._free(module._malloc(8)); // Emscripten puts the real functions there when they are first called
-  const {_malloc, _free} = module;
-  module._malloc = (bytes) => {
-    const address = _malloc(bytes);
-    live.set(address >>> 0, bytes);
-    return address;
-  };
-  module._free = (address) => {
-    live.delete(address >>> 0);
-    _free(address);
-  };
-  return live;
-}
 
 describe('the dense copy of a packed weight', () => {
   beforeAll(() => useVariant('relaxed'));

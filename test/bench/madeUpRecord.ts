@@ -31,6 +31,17 @@ export function madeUpRecord() {
         roof: {gflops: 50, bandwidths: []},
       },
     ],
+    regions: [
+      {
+        ...{id: 'regions', command: 'node benchmarks/regions.mjs', runs: 40, threads: 1},
+        models: [
+          {
+            ...{model: 'it', kernels: 9, inRegions: 6, regions: 2, chains: 1, outside: 0, obstacle: null},
+            ...{splitBy: {Elu: 2}, around: {Softmax: 1}},
+          },
+        ],
+      },
+    ],
     kernels: [
       {
         ...{id: 'kernels relaxed', command: 'node benchmarks/kernels.mjs', runs: 40},

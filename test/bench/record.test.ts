@@ -14,7 +14,7 @@ const run = (script: string, ...args: string[]) =>
 
 interface Job {
   id: string;
-  kind: 'rows' | 'profiles' | 'kernels';
+  kind: 'rows' | 'profiles' | 'regions' | 'kernels';
   args: string[];
 }
 const planJobs = (env: string) =>
@@ -33,10 +33,10 @@ describe('what is on record', () => {
     for (const {args} of jobs) expect(args.join(' ')).toContain('--peers tfjs-wasm,litert --env chromium --runs 40');
   });
 
-  test('has profiles and kernels too, where profile runs', () => {
+  test('has regions and kernels too, and profiles where profile runs', () => {
     const kinds = (env: string) => new Set(planJobs(env).map(({kind}) => kind));
-    expect(kinds('node')).toEqual(new Set(['rows', 'profiles', 'kernels']));
-    expect(kinds('firefox')).toEqual(new Set(['rows', 'kernels']));
+    expect(kinds('node')).toEqual(new Set(['rows', 'profiles', 'regions', 'kernels']));
+    expect(kinds('firefox')).toEqual(new Set(['rows', 'regions', 'kernels']));
   });
 });
 
@@ -61,7 +61,7 @@ describe('a record', () => {
   test('is as good as new after its way through a file, a line an entry', () => {
     const text = callBenchmarkModule<string>('recordFile.mjs', 'recordText', madeUpRecord());
     expect(JSON.parse(text)).toEqual(madeUpRecord());
-    expect(text.split('\n').filter((line) => line.startsWith('  {"id":'))).toHaveLength(6);
+    expect(text.split('\n').filter((line) => line.startsWith('  {"id":'))).toHaveLength(7);
   });
 
   test('has a file named by date, processor and environment, and by nothing else of the machine', () => {
@@ -76,8 +76,11 @@ describe('a record', () => {
     expect(name('')).toBe('2025-01-31-machine-8-cores-node.json');
   });
 
-  test('passes its check', () => {
+  test('passes its check, an earlier one without regions too', () => {
     expect(call('checkRecord', madeUpRecord())).toEqual(madeUpRecord());
+    const {regions, ...earlier} = madeUpRecord();
+    expect(regions).toHaveLength(1);
+    expect(call('checkRecord', earlier)).toEqual({...earlier, regions: []});
   });
 
   type Made = ReturnType<typeof madeUpRecord>;
@@ -91,6 +94,11 @@ describe('a record', () => {
     ['a row without ours', (record) => ({...record, rows: [{...record.rows[0], results: []}]}), /not among/],
     ['a time of nothing', (record) => ({...record, rows: [{...record.rows[0], results: [{minMs: 0}]}]}), /minMs/],
     ['a profile without ops', (record) => ({...record, profiles: [{...record.profiles[0], ops: 1}]}), /an op lacks/],
+    [
+      'regions of a model without a name',
+      (record) => ({...record, regions: [{id: 'x', threads: 1, models: [{}]}]}),
+      /splits/,
+    ],
     ['kernels without a roof', (record) => ({...record, kernels: [{...record.kernels[0], roof: null}]}), /roof/],
   ])('does not pass it with %s', (_, change, message) => {
     expect(() => call('checkRecord', change(madeUpRecord()))).toThrow(message);
@@ -130,12 +138,19 @@ describe('the report', () => {
     expect(report.match(/class="peer"/g)).toHaveLength(2);
   });
 
+  test('shows how much of a model runs as regions, and what splits them', () => {
+    const report = render(madeUpRecord());
+    expect(report).toMatch(/<td>6 \(66%\)<\/td>\s*<td>2<\/td>\s*<td>1<\/td>\s*<td class="left">Elu x2<\/td>/);
+    expect(report).toContain('What splits regions, over all models: Elu (2 in 1).');
+    expect(render({...madeUpRecord(), regions: []})).not.toContain('<h2>Regions</h2>');
+  });
+
   test('says what was remarked, as text', () => {
     expect(render(madeUpRecord())).toContain('Made up &lt;for&gt; a test.');
   });
 
   test('is whole where nothing has been measured yet', () => {
-    const report = render({...madeUpRecord(), rows: [], profiles: [], kernels: [], skipped: []});
+    const report = render({...madeUpRecord(), rows: [], profiles: [], regions: [], kernels: [], skipped: []});
     expect(report.match(/Not measured\./g)).toHaveLength(4);
     expect(report).not.toMatch(/NaN|undefined|Infinity/);
     expect(render(madeUpRecord())).not.toMatch(/NaN|undefined|Infinity/);

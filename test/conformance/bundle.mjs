@@ -16,6 +16,7 @@ const entry = `
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
 export {setTestEnvs} from '@tensorflow/tfjs-core/dist/jasmine_util.js';
+export {engine} from '@tensorflow/tfjs-core';
 export {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
 export const loadSpecs = () => import('@tensorflow/tfjs-core/dist/tests.js');
 export const loadBackend = {

@@ -1,5 +1,6 @@
-// Runs tfjs-core's published specs on our backend and on stock wasm, and compares. Exits 1 if ours fails one that stock
-// passes. Arguments given to node itself, such as --experimental-wasm-relaxed-simd, reach the child processes too.
+// Runs tfjs-core's published specs on stock wasm and twice on our backend, once with every kernel as a program of its own
+// (programs.mjs), and compares. Exits 1 if ours fails one that stock passes. Arguments given to node itself, such as
+// --experimental-wasm-relaxed-simd, reach the child processes too.
 import {fork} from 'node:child_process';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -44,20 +45,26 @@ async function main() {
     await bundleSpecs(root, bundle);
     const stock = await runSpecs(bundle, STOCK);
     const ours = await runSpecs(bundle, OURS);
-    const comparison = compare(ours, stock);
-    report(ours, stock, comparison);
-    if (options.json) writeFileSync(options.json, JSON.stringify({ours, stock, comparison}, null, 2));
-    return comparison.oursOnly.length + comparison.errorsOnOursOnly.length > 0 ? 1 : 0;
+    const planned = await runSpecs(bundle, OURS, 'programs');
+    const comparisons = [ours, planned].map((results) => compare(results, stock));
+    report(`${OURS}, kernels as programs`, planned, stock, comparisons[1]);
+    report(OURS, ours, stock, comparisons[0]);
+    const [comparison, plannedComparison] = comparisons;
+    const results = {ours, planned, stock, comparison, plannedComparison};
+    if (options.json) writeFileSync(options.json, JSON.stringify(results, null, 2));
+    if (planned.programs === 0 && !options.filter) throw new Error('no kernel ran as a program');
+    const failed = comparisons.some(({oursOnly, errorsOnOursOnly}) => oursOnly.length + errorsOnOursOnly.length > 0);
+    return failed ? 1 : 0;
   } finally {
     rmSync(folder, {recursive: true, force: true});
   }
 }
 
 /** Runs the bundle on `backend` in a process of its own. */
-function runSpecs(bundle, backend) {
-  console.error(`running the specs on ${backend} ...`);
+function runSpecs(bundle, backend, by = 'kernels') {
+  console.error(`running the specs on ${backend}${by === 'programs' ? ', kernels as programs' : ''} ...`);
   return new Promise((resolve, reject) => {
-    const args = [bundle, backend, wasmFolder, options.filter];
+    const args = [bundle, backend, wasmFolder, by, options.filter];
     const child = fork(worker, args, {stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: TIMEOUT_MS});
     let results;
     let noise = ''; // the specs provoke warnings by the hundred: shown only if the process dies
@@ -111,14 +118,15 @@ function byUniqueName(specs) {
   return unique;
 }
 
-function report(ours, stock, comparison) {
-  printGroup(`Fail on ${OURS} and on ${STOCK}`, comparison.both);
+function report(name, ours, stock, comparison) {
+  printGroup(`Fail on ${name} and on ${STOCK}`, comparison.both);
   printGroup(`Fail on ${STOCK} only`, comparison.stockOnly);
   printGroup('Fail on either, not compared (stock leaves a part of the output unwritten)', comparison.notCompared);
-  printGroup(`Fail on ${OURS} only`, comparison.oursOnly, true);
+  printGroup(`Fail on ${name} only`, comparison.oursOnly, true);
   for (const error of comparison.errorsOnOursOnly) console.log(`  outside a spec: ${firstLine(error)}`);
   console.log(`\n${STOCK}: ${summary(stock.counts)}`);
-  console.log(`${OURS}:`);
+  if (ours.programs > 0) console.log(`calls of kernels that regions computed: ${ours.programs}`);
+  console.log(`${name}:`);
   console.log(summary(ours.counts));
 }
 

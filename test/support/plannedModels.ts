@@ -122,7 +122,7 @@ export function watchPrograms(): ProgramWatch {
   };
 }
 
-/** x [?, ?, ?, 6] -> 1x1, depthwise, 1x1, 'sum' with x; its 'mean' over pixels, 'logits' [?, 10], 'y' of Softmax. */
+/** x [?, ?, ?, 6] -> 1x1, depthwise, 1x1, 'sum' with x; its 'mean' over pixels, 'logits' [?, 10], 'y' of Tanh. */
 export function plannedNetwork(seed = 1): ConvGraphBuilder {
   const graph = new ConvGraphBuilder(seed);
   const x = graph.input('x', [-1, -1, -1, 6]);
@@ -132,7 +132,7 @@ export function plannedNetwork(seed = 1): ConvGraphBuilder {
   graph.add('sum', 'AddV2', [project, x], {}, 6);
   graph.reduce('mean', 'Mean', 'sum', [1, 2], false);
   graph.matMul('logits', 'mean', 10);
-  graph.add('y', 'Softmax', ['logits']);
+  graph.add('y', 'Tanh', ['logits']);
   return graph;
 }
 

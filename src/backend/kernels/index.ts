@@ -3,6 +3,7 @@ import {addConfig} from './add';
 import {addNConfig} from './addN';
 import {avgPoolConfig} from './avgPool';
 import {batchMatMulConfig} from './batchMatMul';
+import {castConfig} from './cast';
 import {concatConfig} from './concat';
 import {conv2DConfig} from './conv2d';
 import {conv2DBackpropFilterConfig} from './conv2DBackpropFilter';
@@ -32,6 +33,8 @@ import {resizeBilinearConfig} from './resizeBilinear';
 import {resizeNearestNeighborConfig} from './resizeNearestNeighbor';
 import {sigmoidConfig} from './sigmoid';
 import {sliceConfig} from './slice';
+import {softmaxConfig} from './softmax';
+import {stridedSliceConfig} from './stridedSlice';
 import {subConfig} from './sub';
 import {tileConfig} from './tile';
 import {topKConfig} from './topK';
@@ -43,6 +46,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   addNConfig,
   avgPoolConfig,
   batchMatMulConfig,
+  castConfig,
   concatConfig,
   conv2DConfig,
   conv2DBackpropFilterConfig,
@@ -72,6 +76,8 @@ export const kernelConfigs: readonly KernelConfig[] = [
   resizeNearestNeighborConfig,
   sigmoidConfig,
   sliceConfig,
+  softmaxConfig,
+  stridedSliceConfig,
   subConfig,
   tileConfig,
   topKConfig,

@@ -22,6 +22,8 @@ export interface PlanReport {
   /** Why it runs kernel by kernel; null if it is planned. */
   readonly obstacle: string | null;
   readonly steps: readonly StepReport[];
+  /** Kernels of tfjs that the regions compute. Those that only give data another shape count nowhere. */
+  readonly kernelsInRegions: number;
   /** Memory that all tensors between the inputs and the outputs share, beside that of other plans. */
   readonly arenaBytes: number;
   /** What the plan itself takes. */

@@ -8,10 +8,13 @@ import {fuseStrips} from './fuseStrips';
 import {NoProgram, Program} from './program';
 import {type PlanReport, stepReports} from './planReport';
 import {recordCalls, type RecordedProgram} from './recordCalls';
-import {traced, type Trace} from './trace';
+import {SHARED_DATA, traced, type Trace} from './trace';
 
 /** Programs that one model keeps: for so many kinds of inputs and outputs. */
 const MOST_PROGRAMS = 4;
+
+/** Inferences that run as ever after something unexpected, an exhausted heap say, before a plan is tried again; then twice as many. */
+const FIRST_PAUSE = 100;
 
 /** What is known of one kind of inference. */
 interface Entry {
@@ -22,8 +25,12 @@ interface Entry {
   /** null before its second run. */
   program: Program | null;
   recorded: RecordedProgram | null;
-  /** Why there will be none. */
+  /** Why there is none. */
   obstacle: string | null;
+  /** Inferences until that is tried again: none where the reason lies in the inference itself. */
+  wait: number;
+  /** The next such number. */
+  pause: number;
   /** Variables that the program has read, with the data that it knows. */
   variables: Trace['variables'];
   /** Forgets the program and frees what it holds. */
@@ -66,6 +73,8 @@ export class PlannedRuns {
         program: null,
         recorded: null,
         obstacle: null,
+        wait: Infinity,
+        pause: FIRST_PAUSE,
         variables: [],
         forget: () => undefined,
       });
@@ -75,10 +84,13 @@ export class PlannedRuns {
     this.entries.delete(key);
     this.entries.set(key, entry);
     if (entry.program) return this.runProgram(key, entry, entry.program, inputs, run);
-    if (entry.obstacle !== null) return run();
+    if (entry.obstacle !== null && --entry.wait > 0) return run();
+    entry.obstacle = null;
+    entry.wait = Infinity;
     return traced(backend, inputs, run, (trace) => {
-      if (typeof trace === 'string') entry.obstacle = trace;
-      else this.tryToPlan(key, entry, trace);
+      if (typeof trace !== 'string') return this.tryToPlan(key, entry, trace);
+      entry.obstacle = trace;
+      if (trace === SHARED_DATA) entry.wait = 1;
     });
   }
 
@@ -89,6 +101,7 @@ export class PlannedRuns {
       inputs,
       obstacle: recorded ? null : (obstacle ?? 'the inference was not repeated yet'),
       steps: recorded ? stepReports(recorded) : [],
+      kernelsInRegions: recorded?.kernels ?? 0,
       arenaBytes: program?.arenaBytes ?? 0,
       programBytes: program?.bytes ?? 0,
     }));
@@ -175,11 +188,18 @@ export class PlannedRuns {
   }
 }
 
-/** Notes why there is no program. What should not happen is told in the console, too: the inference is right but slower. */
+/**
+ * Notes why there is no program. What should not happen is told in the console once, too: the inference is right but
+ * slower. It may be otherwise later.
+ */
 function obstruct(entry: Entry, error: unknown): void {
   entry.obstacle = error instanceof Error ? error.message : String(error);
   if (error instanceof NoProgram) return;
-  console.warn(`blocksparse-1xn: an inference runs kernel by kernel from now on. ${entry.obstacle}`);
+  if (entry.pause === FIRST_PAUSE) {
+    console.warn(`blocksparse-1xn: an inference runs kernel by kernel for a while. ${entry.obstacle}`);
+  }
+  entry.wait = entry.pause;
+  entry.pause *= 2;
 }
 
 function shapesOf(inputs: readonly Tensor[]): string {

@@ -54,6 +54,8 @@ export interface RecordedProgram {
   readonly outputs: readonly View[];
   readonly scratchBytes: number;
   readonly zeroBytes: number;
+  /** Calls that its tasks stand for. */
+  readonly kernels: number;
 }
 
 /** Inputs that kernels of ours pack or copy when they are recorded: they must be constants. */
@@ -122,6 +124,7 @@ export function recordCalls(backend: BlockSparseBackend, trace: Trace): Recorded
     outputs: trace.outputs.map((output) => results.get(output)!),
     scratchBytes: recorder.scratchBytes,
     zeroBytes: recorder.zeroBytes,
+    kernels: first.kernels,
   };
 }
 
@@ -133,6 +136,8 @@ interface Recording {
   readonly buffers: ReadonlyMap<object, number>;
   /** For each position the call that is made there; null for the next task. */
   readonly positions: readonly (TracedCall | null)[];
+  /** Calls that became tasks. */
+  readonly kernels: number;
 }
 
 /** Records a trace with the addresses of one of the two recordings. */
@@ -145,10 +150,12 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
     made.push({shape, dtype});
     return {dataId, shape, dtype};
   };
+  const find = (how: 'get' | 'peek') => (dataId: object) =>
+    buffers.has(dataId) ? null : backend.dataIdMap[how](dataId);
   const overrides = {
     runner: recorder,
     records: true,
-    dataIdMap: {get: (dataId: object) => (buffers.has(dataId) ? null : backend.dataIdMap.get(dataId))},
+    dataIdMap: {get: find('get'), peek: find('peek')},
     getMemoryOffset(dataId: object) {
       const buffer = buffers.get(dataId);
       if (buffer !== undefined) return symbolicAddress(Segment.firstBuffer + buffer, recording);
@@ -167,13 +174,21 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
   trace.inputs.forEach(newBuffer);
 
   const positions: (TracedCall | null)[] = [];
+  let kernels = 0;
   for (const call of trace.calls) {
     // Reshapes and the like: their output is another view of their input's data.
     if (call.outputs.every(({dataId}) => buffers.has(dataId))) continue;
+    const copied = buffers.get(copiedBy(call)!) ?? -1;
+    if (copied >= trace.inputs.length) {
+      buffers.set(call.outputs[0].dataId, copied);
+      kernels++;
+      continue;
+    }
     const before = {tasks: recorder.recorded.length, buffers: made.length};
     recorder.label = `${call.kernelName} ${call.outputs.map(({shape}) => shape.join('x')).join()}`;
     const outputs = recordCall(recordingBackend, call, buffers);
     if (outputs) {
+      kernels++;
       outputs.forEach(({dataId}, i) => buffers.set(call.outputs[i].dataId, buffers.get(dataId)!));
       for (let i = before.tasks; i < recorder.recorded.length; i++) positions.push(null);
     } else {
@@ -183,7 +198,13 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
       positions.push(call);
     }
   }
-  return {recorder, made, buffers, positions};
+  return {recorder, made, buffers, positions, kernels};
+}
+
+/** The data that a call copies as it is, which a program need not: nobody writes to it again. An output must not be an input. */
+function copiedBy({kernelName, inputs, outputs}: TracedCall): object | null {
+  const {x} = inputs as {readonly x?: TensorInfo};
+  return (kernelName === 'Identity' || kernelName === 'Cast') && x!.dtype === outputs[0].dtype ? x!.dataId : null;
 }
 
 /** The outputs, on buffers of the recording; null if the call cannot be recorded. */

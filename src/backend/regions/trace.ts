@@ -27,6 +27,9 @@ export interface Trace {
   readonly kept: readonly Tensor[];
 }
 
+/** An obstacle that the next inference need not meet. */
+export const SHARED_DATA = 'two inputs share their data';
+
 type RunKernel = (name: string, inputs: object, attrs?: object) => Tensor | Tensor[];
 
 /**
@@ -53,7 +56,7 @@ export function traced(
   /** What constants are made of. */
   const sources = new Set<object>();
   const calls: TracedCall[] = [];
-  let obstacle = given.size < inputs.length ? 'two inputs share their data' : null;
+  let obstacle = given.size < inputs.length ? SHARED_DATA : null;
 
   const note = (kernelName: string, args: object, attrs: object, result: Tensor | Tensor[]) => {
     const used = (Object.values(args) as unknown[]).flat().filter(isTensor);

@@ -513,6 +513,24 @@ function runsOf(model: ReturnType<typeof load>, inputs: tf.NamedTensorMap, fetch
   return {runs, different: new Set(results).size};
 }
 
+it('an inference whose inputs share their data runs as ever, and those after it as a program', () => {
+  const graph = [placeholder('a', [1, 8]), placeholder('b', [1, 8]), node('y', 'AddV2', ['a', 'b'])];
+  const model = load(artifactsOf(graph, {}));
+  const [a, b] = [randomTensor(1, [1, 8]), randomTensor(2, [1, 8])];
+  const watch = watchPrograms();
+  const twice = infer(model, {a, b: a});
+  for (let i = 0; i < 3; i++) expectSameOutputs(infer(model, {a, b: a}), twice);
+  expect(watch.obstacles).toEqual(['two inputs share their data']);
+  const sum = infer(model, {a, b});
+  expect(watch.obstacles).toEqual([]);
+  expectSameOutputs(infer(model, {a, b}), sum);
+  expect(watch.runs).toBe(1);
+  expectSameOutputs(infer(model, {a, b: a}), twice);
+  watch.end();
+  model.dispose();
+  tf.dispose([a, b]);
+});
+
 describe('what is left alone', () => {
   it('is a graph with random ops', () => {
     const graph = [

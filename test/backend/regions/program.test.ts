@@ -236,6 +236,24 @@ describe('a program', () => {
     );
   });
 
+  it('copies no tensor: copies are outputs, inputs of what follows, of an input and of a result of stock', () => {
+    expectPrograms(
+      [
+        placeholder('x', [1, 4, 4, 8]),
+        node('a', 'Relu', ['x']),
+        node('i', 'Identity', ['a']),
+        node('j', 'Identity', ['i']),
+        node('t', 'Tanh', ['j']),
+        node('k', 'Identity', ['t']),
+        node('b', 'AddV2', ['k', 'i']),
+        node('xi', 'Identity', ['x']),
+      ],
+      {},
+      (i) => ({x: randomTensor(i, [1, 4, 4, 8])}),
+      ['b', 'a', 'i', 'j', 'k', 't', 'i', 'xi'],
+    );
+  });
+
   it('is not made where kernels of strings take part, and the inferences run on', () => {
     expectPrograms(
       [
@@ -308,7 +326,7 @@ describe('a program', () => {
         node('b', 'Reshape', ['a', 'wide']),
         node('c', 'Reshape', ['b', 'long']),
         node('d', 'Mul', ['c', 'c']),
-        node('s', 'Softmax', ['b']),
+        node('s', 'Tanh', ['b']),
         node('t', 'Reshape', ['s', 'long']),
       ],
       {wide: weight([4, 6]), long: weight([24])},
@@ -343,7 +361,7 @@ describe('a program', () => {
     const nodes = [
       placeholder('x', [64, 128]),
       node('a', 'AddV2', ['x', 'w']),
-      node('s', 'Softmax', ['a']),
+      node('s', 'Tanh', ['a']),
       node('b', 'Mul', ['s', 'w']),
       node('t', 'Tanh', ['b']),
       node('y', 'AddV2', ['t', 's']),

@@ -84,9 +84,19 @@ describe('a recorded program', () => {
     expect(program.buffers).toHaveLength(3);
   });
 
+  it('has no steps for copies of what it computes, and calls for copies of its inputs', () => {
+    const program = record([x], () => {
+      const a = tf.clone(tf.relu(x)); // a copy on this backend
+      return [tf.relu(tf.cast(tf.clone(a), 'float32')), a, tf.clone(x)];
+    });
+    expect(stepsOf(program)).toEqual([2, 'Identity']);
+    expect(program.kernels).toBe(5);
+    expect(program.buffers.map(({origin}) => origin)).toEqual(['input', 'output', 'output', 'call']);
+  });
+
   it('has calls of kernels between regions, and results of these that others work on', () => {
-    const program = record([x], () => tf.relu(tf.softmax(tf.relu(tf.transpose(tf.relu(x), [0, 2, 1, 3])))));
-    expect(stepsOf(program)).toEqual([1, 'Transpose', 1, 'Softmax', 1]);
+    const program = record([x], () => tf.relu(tf.tanh(tf.relu(tf.transpose(tf.relu(x), [0, 2, 1, 3])))));
+    expect(stepsOf(program)).toEqual([1, 'Transpose', 1, 'Tanh', 1]);
     expect(program.buffers.map(({origin}) => origin)).toEqual(['input', 'arena', 'call', 'arena', 'call', 'output']);
     expect(program.steps.map(({position}) => position)).toEqual([0, 1, 2, 3, 4]);
   });
@@ -104,15 +114,25 @@ describe('a recorded program', () => {
     ).toEqual([1, 'FusedDepthwiseConv2D', 1]);
   });
 
-  it('records a sigmoid where ours runs: on several threads', async () => {
-    const run = () => tf.relu(conv(conv(x), 'sigmoid'));
-    const alone = record([x], run);
+  it('records a sigmoid where ours runs: a short one, or on several threads', async () => {
+    expect(stepsOf(record([x], () => tf.relu(conv(conv(x), 'sigmoid'))))).toEqual([4]);
+    const large = tensor4d(1, [4, 9, 9, 16]);
+    const run = () => tf.relu(conv(conv(large), 'sigmoid'));
+    const alone = record([large], run);
     expect(stepsOf(alone)).toEqual([1, 'FusedConv2D', 1]);
     expect(alone.buffers).toHaveLength(4);
     configure({threads: 3});
     await until(() => backendInfo().threads === 3, '3 threads run');
-    expect(stepsOf(record([x], run))).toEqual([4]);
+    expect(stepsOf(record([large], run))).toEqual([4]);
+    large.dispose();
     configure({threads: 1});
+    await until(() => backendInfo().threads === 1, '1 thread runs');
+  });
+
+  it('records a bilinear resize on one thread where the image grows', () => {
+    const run = (size: number) => () => tf.relu(tf.image.resizeBilinear(tf.relu(x), [size, size]));
+    expect(stepsOf(record([x], run(14)))).toEqual([3]);
+    expect(stepsOf(record([x], run(13)))).toEqual([1, 'ResizeBilinear', 1]);
   });
 
   it('calls what has a filter, a matrix or a bias that hangs on the input', () => {
