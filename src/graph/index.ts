@@ -9,6 +9,20 @@ export {
   type LayerInspection,
   type ModelInspection,
 } from './inspect';
+export {
+  isPacked,
+  openPacked,
+  packArtifacts,
+  placePackedWeights,
+  registerPackedOp,
+  saveBlockSparse,
+  unpackArtifacts,
+  type PackedLayerReport,
+  type PackOptions,
+  type PackReport,
+  type PackResult,
+  type SaveBlockSparseOptions,
+} from './packed';
 export {planExecution} from './planExecution';
 export {planLayers, type LayersModelLike} from './planLayersModel';
 export {pruneArtifacts, pruneGraphModel, type PruneResult} from './prune';

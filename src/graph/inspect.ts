@@ -4,6 +4,7 @@ import {blockStatistics, type BlockSize} from '../packed';
 import {choosePath, layerStatistics, winogradTiles, type LayerPath, type PathCandidate, type Variant} from '../plan';
 import {readSpatial} from './attributes';
 import {ModelGraph} from './modelGraph';
+import {unpackArtifacts} from './packed';
 import {listLayers, readFilter} from './pruneLayers';
 import {inferShapes, type Shape} from './shapes';
 
@@ -53,7 +54,7 @@ export const DEFAULT_OUTPUT_PIXELS = 196;
  */
 export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptions = {}): ModelInspection {
   const {inputShapes, variant = 'relaxed'} = options;
-  const graph = ModelGraph.from(artifacts);
+  const graph = ModelGraph.from(unpackArtifacts(artifacts));
   const shapes = inferShapes(graph, inputShapes);
   const layers = listLayers(graph, shapes).map((layer): LayerInspection => {
     const {name, op, kh, kw, inChannels, outChannels, outputPixels: pixels} = layer.description;

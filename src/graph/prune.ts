@@ -19,6 +19,7 @@ import {
 import {followChannels} from './coupling';
 import {readWeightStream} from './loadHook';
 import {ModelGraph} from './modelGraph';
+import {unpackArtifacts} from './packed';
 import {listLayers, readFilter, writeFilter, type Layer} from './pruneLayers';
 import {checkLayerNames, checkPruneOptions, chooseForLayer, type LayerChoice, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
@@ -45,7 +46,7 @@ export interface PruneResult {
  * @throws TypeError or RangeError for options that make no sense, naming the option or layer.
  */
 export async function pruneGraphModel(artifacts: io.ModelArtifacts, options: PruneOptions): Promise<PruneResult> {
-  return pruneWhenReady(await readWeightStream(artifacts), options);
+  return pruneWhenReady(unpackArtifacts(await readWeightStream(artifacts)), options);
 }
 
 /**
@@ -54,7 +55,7 @@ export async function pruneGraphModel(artifacts: io.ModelArtifacts, options: Pru
  * @throws where a function among the options returns a promise, too.
  */
 export function pruneArtifacts(artifacts: io.ModelArtifacts, options: PruneOptions): PruneResult {
-  const result = pruneWhenReady(artifacts, options);
+  const result = pruneWhenReady(unpackArtifacts(artifacts), options);
   if (!isPromiseLike(result)) return result;
   // Nobody will look at this promise: its failure must not end the process.
   result.catch(() => undefined);
