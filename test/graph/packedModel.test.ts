@@ -224,6 +224,18 @@ describe('a packed model', () => {
     );
   });
 
+  test('loads twice from the same artifacts, whose nodes tfjs completes', () => {
+    const graph = new ConvGraphBuilder(3);
+    graph.conv('conv', graph.input('x', [-1, 6, 6, 8]), {out: 32, k: 3});
+    graph.add('y', 'Relu', ['conv']);
+    const {artifacts} = pruneArtifacts(graph.artifacts(['y']), {sparsity: 0.5, rearrange: false, layers: ['conv']});
+    const bare = {...(artifacts.modelTopology as object), node: nodesOf(artifacts).map((node) => ({...node}))};
+    for (const node of bare.node) if (node.name === 'y') Reflect.deleteProperty(node, 'attr');
+    const once = packArtifacts({...artifacts, modelTopology: bare}).artifacts;
+    expect(isPacked(once)).toBe(true);
+    expect(outputOf(once)).toBe(outputOf(once));
+  });
+
   test('comes as a stream, too', async () => {
     const {weightData, ...rest} = packed;
     const getWeightStream = () =>
