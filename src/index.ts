@@ -3,12 +3,29 @@
  * `blocksparse-1xn` and lets graph models that are loaded while it is active pass through a lossless clean-up.
  */
 import {getBackend} from '@tensorflow/tfjs-core';
-import {BACKEND_NAME, options, packAhead, registerBlockSparseBackend} from './backend';
-import {cleanUpGraph, installLoadHook, prepareFirstInference, setRewriter, watchLoads} from './graph';
+import {BACKEND_NAME, options, packAhead, packedTensor, registerBlockSparseBackend} from './backend';
+import {
+  cleanUpGraph,
+  installLoadHook,
+  isPacked,
+  openPacked,
+  placePackedWeights,
+  prepareFirstInference,
+  registerPackedOp,
+  setRewriter,
+  unpackArtifacts,
+  watchLoads,
+} from './graph';
 import {planModel} from './modelPlans';
 
 registerBlockSparseBackend();
 installLoadHook();
+registerPackedOp();
+setRewriter('packed', {
+  applies: isPacked,
+  rewrite: (artifacts) => (getBackend() === BACKEND_NAME ? openPacked : unpackArtifacts)(artifacts),
+  loaded: (model) => placePackedWeights(model, packedTensor),
+});
 setRewriter('cleanup', {
   applies: () => getBackend() === BACKEND_NAME && options().rewrite,
   rewrite: (artifacts) => cleanUpGraph(artifacts).artifacts,
@@ -32,9 +49,12 @@ export {
   applyMasks,
   getMasks,
   maskCallback,
+  packArtifacts,
   pruneGraphModel,
   pruneLayersModel,
   pruneOnLoad,
+  saveBlockSparse,
+  unpackArtifacts,
   type BudgetReport,
   type InspectOptions,
   type LayerDescription,
@@ -47,9 +67,14 @@ export {
   type ModelInspection,
   type PrunableLayersModel,
   type PruneBudget,
+  type PackedLayerReport,
+  type PackOptions,
+  type PackReport,
+  type PackResult,
   type PruneOnLoadOptions,
   type PruneOptions,
   type PruneReport,
   type PruneResult,
   type WeightMasks,
+  type SaveBlockSparseOptions,
 } from './graph';

@@ -1,5 +1,6 @@
 import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {backend_util, DataType, TensorInfo} from '@tensorflow/tfjs-core';
+import type {PackedWeight} from '../packed';
 import {HeapBlock, KernelRunner, type KernelModule, type KernelVariant, type TfjsHeap} from '../runtime';
 import {TapCache} from './tapCache';
 import {TensorStorage} from './tensorStorage';
@@ -82,6 +83,17 @@ export class BlockSparseBackend extends BackendWasm {
    */
   dropData(dataId: object, unpack: (address: number) => void): void {
     if (this.uploaded.has(dataId)) this.dataIdMap.drop(dataId, unpack);
+  }
+
+  /** A float32 tensor that is held as packed blocks alone until somebody asks for its data. */
+  addPacked(weight: PackedWeight): TensorInfo {
+    const {dataIdMap} = this;
+    const shape = [...weight.shape];
+    const dataId = this.write(new Float32Array(), [0], 'float32');
+    dataIdMap.peek(dataId).shape = shape;
+    dataIdMap.drop(dataId, (to) => this.heap.f32.set(weight.values(), to / 4));
+    this.weightCache.addPacked(dataId, weight);
+    return {dataId, shape, dtype: 'float32'};
   }
 
   /** Calls back when a tensor's data is released, or moves to another backend; returns what takes that back. */

@@ -1,7 +1,7 @@
 // Packing on our kernels; src/packed says the same in TypeScript.
 import {SLICE_COLUMNS} from '../../kernels/convTask';
 import {CHANNEL_GROUP, COUNT_WORDS, Job} from '../../kernels/task';
-import {BLOCK_SIZES, winogradMatrices, type BlockSize} from '../packed';
+import {BLOCK_SIZES, winogradMatrices, type BlockSize, type PackedFilter} from '../packed';
 import type {LayerPath} from '../plan';
 import {type HeapWeights, type KernelRunner, PoolFailure, type TfjsHeap} from '../runtime';
 import {runItems} from './parallel';
@@ -68,17 +68,8 @@ export function packWeights(
   const items = groupsOf(matrix);
   const dense = path.kind === 'dense';
   const n = dense ? 8 : path.n;
-  const rows = Math.ceil(outChannels / n);
-  const blocks = dense ? rows * k : kept[n];
   const signs = dense || !sum(groups, BLOCK_SIZES.length) ? 0 : k * items;
-  // Where the rows of each slice but the last end: see SLICE_COLUMNS.
-  const ends = n === 1 ? Math.ceil(k / SLICE_COLUMNS - 1) * (rows + 1) : 0;
-  const bytes = 4 * (blocks * n + ends + (dense ? 0 : rows + 1 + Math.ceil(blocks / 2) + signs));
-  const partsAt = (values: number) => {
-    const rowStart = values + 4 * (n * blocks + ends);
-    const columns = rowStart + 4 * (rows + 1);
-    return {values, rowStart, columns: dense ? 0 : columns, negativeZeros: signs && values + bytes - 4 * signs};
-  };
+  const {rows, bytes, partsAt} = heapLayout(matrix, dense ? null : n, kept[n], signs);
   const values = allocateFilled(heap, bytes, (address) => {
     const {rowStart, columns, negativeZeros} = partsAt(address);
     if (!dense) {
@@ -113,6 +104,72 @@ export function packWinograd({heap}: Packer, {address, k, outChannels}: WeightMa
   heap.f32.set(matrices, values / 4);
   const index = {columns: 0, rowStart: 0, negativeZeros: 0};
   return {winograd: true, dense: true, n: 8, k: inChannels, outChannels, values, ...index, bytes};
+}
+
+/**
+ * Writes blocks as they are stored into the form that a matrix with such weights is packed to: single zero taps go.
+ *
+ * @param kept blocks with a nonzero, by `countTapBlocks`
+ * @throws Error if the heap is exhausted; nothing is held then.
+ */
+export function packStored(heap: TfjsHeap, filter: PackedFilter, kept: number): HeapWeights {
+  const {n, kh, kw, inChannels, outChannels} = filter;
+  const taps = kh * kw;
+  const k = taps * inChannels;
+  const {rows, ends, bytes, partsAt} = heapLayout({k, outChannels}, n, kept, 0);
+  const parts = partsAt(heap.allocate(bytes));
+  const {i32} = heap;
+  const columns = new Uint16Array(heap.memory.buffer, parts.columns);
+  const [to, rowStart] = [parts.values / 4, parts.rowStart / 4];
+  const bits = new Int32Array(filter.values.buffer, filter.values.byteOffset, filter.values.length);
+  const slices = ends / (rows + 1) + 1;
+  const slice = Math.ceil(k / slices);
+  let at = 0;
+  for (let r = 0; r < rows; r++) {
+    i32[rowStart + r] = at;
+    const filters = Math.min(n, outChannels - r * n);
+    // Where in its slice of K a row ends is noted before the first block beyond it.
+    let ended = 0;
+    const endSlices = (count: number) => {
+      for (; ended < count; ended++) i32[rowStart - ends + ended * (rows + 1) + r + 1] = at;
+    };
+    for (let tap = 0; tap < taps; tap++) {
+      for (let block = filter.rowStart[r]; block < filter.rowStart[r + 1]; block++) {
+        const from = (block * taps + tap) * n;
+        let nonzero = 0;
+        for (let j = 0; j < filters; j++) nonzero |= bits[from + j] << 1; // 0 and -0 alike
+        if (!nonzero) continue;
+        const column = tap * inChannels + filter.columns[block];
+        if (ends) endSlices(Math.min(slices - 1, Math.floor(column / slice)));
+        columns[at] = column;
+        for (let j = 0; j < n; j++) i32[to + at * n + j] = j < filters ? bits[from + j] : 0;
+        at++;
+      }
+    }
+    endSlices(slices - 1);
+  }
+  i32[rowStart + rows] = at;
+  return {dense: false, n, k, outChannels, ...parts, bytes};
+}
+
+/** @param n null for a dense matrix, in rows of 8 */
+function heapLayout(
+  {k, outChannels}: Pick<WeightMatrix, 'k' | 'outChannels'>,
+  n: BlockSize | null,
+  kept: number,
+  signs: number,
+) {
+  const rows = Math.ceil(outChannels / (n ?? 8));
+  const blocks = n === null ? rows * k : kept;
+  // Where the rows of each slice but the last end: see SLICE_COLUMNS.
+  const ends = n === 1 ? Math.ceil(k / SLICE_COLUMNS - 1) * (rows + 1) : 0;
+  const bytes = 4 * (blocks * (n ?? 8) + ends + (n === null ? 0 : rows + 1 + Math.ceil(blocks / 2) + signs));
+  const partsAt = (values: number) => {
+    const rowStart = values + 4 * ((n ?? 8) * blocks + ends);
+    const columns = rowStart + 4 * (rows + 1);
+    return {values, rowStart, columns: n === null ? 0 : columns, negativeZeros: signs && values + bytes - 4 * signs};
+  };
+  return {rows, ends, bytes, partsAt};
 }
 
 /** Allocates what `fill` fills; if a worker died over it, once more, for it may still write to the first. */

@@ -1,8 +1,9 @@
+import {countTapBlocks, type PackedWeight} from '../packed';
 import {choosePath, cutLayer, MOST_COLUMNS, type Cut, type LayerPath, type Variant} from '../plan';
 import {type HeapWeights, unpackWeights} from '../runtime';
 import type {BlockSparseBackend} from './blockSparseBackend';
 import {options} from './config';
-import {type BlockCounts, countBlocks, packWeights, packWinograd, type WeightMatrix} from './packWeights';
+import {type BlockCounts, countBlocks, packStored, packWeights, packWinograd, type WeightMatrix} from './packWeights';
 import type {ProductShape} from './productShape';
 
 /** What the cache knows of one weight tensor read as one matrix. */
@@ -10,15 +11,20 @@ interface CachedLayer {
   readonly k: number;
   readonly outChannels: number;
   readonly transposed: boolean;
-  readonly counts: BlockCounts;
+  readonly counts: BlockCounts | StoredCounts;
   /** Packed forms by path: a layer that is used at two image sizes may choose differently. */
   readonly forms: Map<string, HeapWeights>;
 }
+
+/** What is known of a weight that is stored as blocks; its groups are counted when it is packed anew. */
+type StoredCounts = Pick<BlockCounts, 'kept'>;
 
 /** What the cache knows of one weight tensor. */
 interface CachedTensor {
   /** Reshapes share their data, so one id may stand for several matrices. */
   readonly layers: CachedLayer[];
+  /** Its blocks as they came from disk. */
+  readonly stored?: PackedWeight;
   /** The last answer and what it was an answer to. */
   last?: {
     readonly shape: ProductShape;
@@ -59,6 +65,11 @@ export class WeightCache {
     let packed = 0;
     for (const {layers} of this.tensors.values()) for (const {forms} of layers) if (forms.size) packed++;
     return packed;
+  }
+
+  /** Takes up a tensor whose data is at hand as blocks alone. */
+  addPacked(dataId: object, stored: PackedWeight): void {
+    this.tensors.set(dataId, {layers: [], stored});
   }
 
   /**
@@ -122,7 +133,14 @@ export class WeightCache {
       (layer) => layer.k === k && layer.outChannels === outChannels && layer.transposed === transposed,
     );
     if (known) return known;
-    const counts = countBlocks(this.backend, this.matrix(dataId, shape));
+    const stored = tensor?.stored;
+    const isStored =
+      stored?.transposed === transposed &&
+      stored.layout.outChannels === outChannels &&
+      stored.layout.kh * stored.layout.kw * stored.layout.inChannels === k;
+    const counts = isStored
+      ? {kept: countTapBlocks(stored.filter())}
+      : countBlocks(this.backend, this.matrix(this.backend.getMemoryOffset(dataId), shape));
     const layer = {k, outChannels, transposed, counts, forms: new Map()};
     if (tensor) tensor.layers.push(layer);
     else this.tensors.set(dataId, {layers: [layer]});
@@ -140,9 +158,17 @@ export class WeightCache {
     if (known) return known;
     const packer = this.backend;
     const winograd = path.kind === 'winograd';
-    const form = winograd
-      ? packWinograd(packer, this.matrix(dataId, shape))
-      : packWeights(packer, this.matrix(dataId, shape), layer.counts, path);
+    const pack = (address: number) => {
+      const matrix = this.matrix(address, shape);
+      if (winograd) return packWinograd(packer, matrix);
+      return packWeights(packer, matrix, 'groups' in layer.counts ? layer.counts : countBlocks(packer, matrix), path);
+    };
+    const stored = 'groups' in layer.counts ? undefined : this.tensors.get(dataId)?.stored;
+    let form: HeapWeights;
+    if (!stored) form = pack(packer.getMemoryOffset(dataId));
+    else if (path.kind === 'packed' && path.n === stored.layout.n)
+      form = packStored(packer.heap, stored.filter(), layer.counts.kept[path.n]);
+    else form = packer.heap.withFloats(stored.values(), pack);
     layer.forms.set(key, form);
     this.heldBytes += form.bytes;
     // What Winograd's matrices were made of cannot be had back bit for bit.
@@ -150,8 +176,8 @@ export class WeightCache {
     return form;
   }
 
-  private matrix(dataId: object, {filter, transposed}: ProductShape): WeightMatrix {
+  private matrix(address: number, {filter, transposed}: ProductShape): WeightMatrix {
     const {kh, kw, inChannels, outChannels} = filter;
-    return {address: this.backend.getMemoryOffset(dataId), k: kh * kw * inChannels, outChannels, transposed};
+    return {address, k: kh * kw * inChannels, outChannels, transposed};
   }
 }

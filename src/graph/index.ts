@@ -5,6 +5,20 @@ export {installLoadHook, readWeightStream, setRewriter, watchLoads, type Rewrite
 export {inspectModel, type InspectOptions, type LayerInspection, type ModelInspection} from './inspect';
 export {whyNotWorthIt} from './layerChoice';
 export {DEFAULT_OUTPUT_PIXELS} from './layerGeometry';
+export {
+  isPacked,
+  openPacked,
+  packArtifacts,
+  placePackedWeights,
+  registerPackedOp,
+  saveBlockSparse,
+  unpackArtifacts,
+  type PackedLayerReport,
+  type PackOptions,
+  type PackReport,
+  type PackResult,
+  type SaveBlockSparseOptions,
+} from './packed';
 export {planExecution} from './planExecution';
 export {planLayers, type LayersModelLike} from './planLayersModel';
 export type {LayerLeftAlone} from './layersGraph';

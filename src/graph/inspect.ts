@@ -4,6 +4,7 @@ import {blockStatistics, type BlockSize} from '../packed';
 import {choosePath, layerStatistics, type LayerPath, type PathCandidate, type Variant} from '../plan';
 import {layerGeometry} from './layerGeometry';
 import {ModelGraph} from './modelGraph';
+import {unpackArtifacts} from './packed';
 import {listLayers, readFilter} from './pruneLayers';
 import {inferShapes, type Shape} from './shapes';
 
@@ -50,7 +51,7 @@ export interface ModelInspection {
  */
 export function inspectModel(artifacts: io.ModelArtifacts, options: InspectOptions = {}): ModelInspection {
   const {inputShapes, variant = 'relaxed'} = options;
-  const graph = ModelGraph.from(artifacts);
+  const graph = ModelGraph.from(unpackArtifacts(artifacts));
   const shapes = inferShapes(graph, inputShapes);
   const layers = listLayers(graph, shapes).map((layer): LayerInspection => {
     const {name, op, outputPixels: pixels} = layer.description;

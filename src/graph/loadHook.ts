@@ -11,7 +11,7 @@ import {util, type io} from '@tensorflow/tfjs-core';
 import {feedRewritten} from './feeding';
 
 /** In the order in which they run. */
-const KINDS = ['prune', 'cleanup'] as const;
+const KINDS = ['packed', 'prune', 'cleanup'] as const;
 export type RewriterKind = (typeof KINDS)[number];
 
 export interface Rewriter {

@@ -138,6 +138,16 @@ export class ModelGraph {
     return this.weights.spec(name).shape;
   }
 
+  /** The manifest entry of a weight: shape, dtype, quantisation. */
+  weightSpec(name: string): Readonly<io.WeightsManifestEntry> {
+    return this.weights.spec(name);
+  }
+
+  /** Bytes of the weight as the artifacts have it. */
+  weightBytes(name: string): number {
+    return this.weights.encoded(name).length;
+  }
+
   /** The data type the weight has once loaded, e.g. 'float32'. */
   weightType(name: string): io.WeightsManifestEntry['dtype'] {
     return this.weights.spec(name).dtype;
@@ -166,6 +176,21 @@ export class ModelGraph {
     if (this.weights.has(name)) throw new Error(`There is a weight '${name}' already: use setWeight.`);
     this.nodes.add({name, op: 'Const', attr: constOf(values, shape)});
     this.weights.set(name, values, shape);
+  }
+
+  /** Sets a weight in the encoding of its manifest entry (kept without a copy), and adds it with a Const node if it is new. */
+  setEncodedWeight(spec: io.WeightsManifestEntry, bytes: Uint8Array): void {
+    const {name, shape, dtype} = spec;
+    const attr = constAttributes(dtype === 'float32' ? 'DT_FLOAT' : 'DT_INT32', shape);
+    if (!this.nodes.has(name)) this.nodes.add({name, op: 'Const', attr});
+    this.weights.setEncoded(spec, bytes);
+  }
+
+  /** Puts a weight in the place of a computed node of the same name; it has no values but those that `spec` stands for. */
+  replaceByWeight(spec: io.WeightsManifestEntry): void {
+    const {name} = spec;
+    this.weights.setEncoded(spec, new Uint8Array());
+    this.nodes.replace({name, op: 'Const', attr: constAttributes('DT_FLOAT', this.weightShape(name))});
   }
 
   /** Removes a weight and, if there is one, its Const node, which nothing may use any more. */

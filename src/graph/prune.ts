@@ -23,6 +23,7 @@ import {settlePlans, type LayerPlan} from './layerPlans';
 import {readWeightStream} from './loadHook';
 import {ModelGraph} from './modelGraph';
 import {checkLayerNames, checkPruneOptions} from './pruneChecks';
+import {unpackArtifacts} from './packed';
 import {listLayers, readFilter, writeFilter, type Layer} from './pruneLayers';
 import {orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
@@ -51,7 +52,7 @@ export interface PruneResult {
  * @throws TypeError or RangeError for options that make no sense, naming the option or layer.
  */
 export async function pruneGraphModel(artifacts: io.ModelArtifacts, options: PruneOptions): Promise<PruneResult> {
-  return pruneWhenReady(await readWeightStream(artifacts), options);
+  return pruneWhenReady(unpackArtifacts(await readWeightStream(artifacts)), options);
 }
 
 /**
@@ -60,7 +61,7 @@ export async function pruneGraphModel(artifacts: io.ModelArtifacts, options: Pru
  * @throws where a function among the options returns a promise, too.
  */
 export function pruneArtifacts(artifacts: io.ModelArtifacts, options: PruneOptions): PruneResult {
-  const result = pruneWhenReady(artifacts, options);
+  const result = pruneWhenReady(unpackArtifacts(artifacts), options);
   if (!isPromiseLike(result)) return result;
   // Nobody will look at this promise: its failure must not end the process.
   result.catch(() => undefined);

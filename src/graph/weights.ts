@@ -5,13 +5,15 @@
  * tfjs-core's `io.decodeWeights`.
  */
 import {io} from '@tensorflow/tfjs-core';
+import {fromFloat16} from '../packed';
+import {packedOf} from './packed/weight';
 
 type Spec = io.WeightsManifestEntry;
 
 interface Entry {
   readonly spec: Spec;
-  /** The encoded bytes of this weight, or the new values of one that was set. */
-  readonly content: {readonly start: number; readonly end: number} | Float32Array | Int32Array;
+  /** Where the encoded bytes of this weight are, or those of one that was set, or its new values. */
+  readonly content: {readonly start: number; readonly end: number} | Uint8Array | Float32Array | Int32Array;
 }
 
 const BYTES_PER_VALUE: Readonly<Record<string, number>> = {
@@ -66,7 +68,18 @@ export class WeightStore {
 
   /** The manifest entry of a weight: shape, dtype, quantisation. */
   spec(name: string): Readonly<Spec> {
-    return this.entry(name).spec;
+    const {spec} = this.entry(name);
+    const packed = packedOf(spec);
+    return packed ? {...spec, shape: [...packed.shape]} : spec;
+  }
+
+  /** The bytes of a weight as the artifacts have them, to be read only: a view where the weights are one buffer. */
+  encoded(name: string): Uint8Array {
+    const {content} = this.entry(name);
+    if ('byteLength' in content) return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
+    const {start, end} = content;
+    if (this.data instanceof ArrayBuffer) return new Uint8Array(this.data, start, end - start);
+    return new Uint8Array(this.bytes.slice(start, end));
   }
 
   /** A fresh copy of a float32 weight's values, dequantised. */
@@ -74,8 +87,10 @@ export class WeightStore {
     const {spec, content} = this.entry(name);
     if (spec.dtype !== 'float32') throw new Error(`Weight '${name}' is ${spec.dtype}, not float32.`);
     if (content instanceof Int32Array) throw new Error(`Weight '${name}' was set as int32.`);
+    const packed = packedOf(spec);
+    if (packed) return packed.values();
     if (content instanceof Float32Array) return content.slice();
-    const encoded = this.bytes.slice(content.start, content.end);
+    const encoded = this.encoded(name).slice().buffer;
     return spec.quantization ? dequantise(spec, encoded) : new Float32Array(encoded);
   }
 
@@ -85,7 +100,7 @@ export class WeightStore {
     if (spec.dtype !== 'int32') throw new Error(`Weight '${name}' is ${spec.dtype}, not int32.`);
     if (content instanceof Float32Array) throw new Error(`Weight '${name}' was set as float32.`);
     if (content instanceof Int32Array) return content.slice();
-    const encoded = this.bytes.slice(content.start, content.end);
+    const encoded = this.encoded(name).slice().buffer;
     // tfjs rounds the dequantised numbers in double precision.
     return spec.quantization ? Int32Array.from(affine(spec, encoded), Math.round) : new Int32Array(encoded);
   }
@@ -96,15 +111,12 @@ export class WeightStore {
       throw new Error(`Weight '${name}': ${values.length} values do not fill the shape [${shape}].`);
     }
     const dtype = values instanceof Float32Array ? 'float32' : 'int32';
-    const spec: Spec = {name, shape: [...shape], dtype};
-    const index = this.indexByName.get(name);
-    if (index === undefined) {
-      this.append({spec, content: values});
-    } else {
-      const {group} = this.entries[index].spec;
-      this.entries[index] = {spec: group ? {...spec, group} : spec, content: values};
-    }
-    this.changed = true;
+    this.put({spec: {name, shape: [...shape], dtype}, content: values});
+  }
+
+  /** As `set`, in the encoding that the manifest entry states. */
+  setEncoded(spec: Spec, content: Uint8Array): void {
+    this.put({spec, content});
   }
 
   rename(name: string, newName: string): void {
@@ -124,27 +136,26 @@ export class WeightStore {
   /** Specs and bytes for artifacts; the very objects given where nothing changed. */
   encode(): {weightSpecs: Spec[]; weightData: io.WeightData} {
     if (!this.changed) return {weightSpecs: this.specs, weightData: this.data};
-    const kept = [...this.indexByName.values()].sort((a, b) => a - b).map((index) => this.entries[index]);
-    const lengthOf = ({content}: Entry): number =>
-      'byteLength' in content ? content.byteLength : content.end - content.start;
-    const out = new Uint8Array(kept.reduce((sum, entry) => sum + lengthOf(entry), 0));
+    const kept = [...this.indexByName.values()].sort((a, b) => a - b).map((index) => this.entries[index].spec);
+    const parts = kept.map(({name}) => this.encoded(name));
+    const out = new Uint8Array(parts.reduce((sum, {length}) => sum + length, 0));
     let offset = 0;
-    for (const entry of kept) {
-      const {content} = entry;
-      const bytes =
-        'byteLength' in content
-          ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength)
-          : this.encodedBytes(content.start, content.end);
+    for (const bytes of parts) {
       out.set(bytes, offset);
       offset += bytes.length;
     }
-    return {weightSpecs: kept.map((entry) => entry.spec), weightData: out.buffer};
+    return {weightSpecs: kept, weightData: out.buffer};
   }
 
-  /** Encoded bytes, to be read only: a view where the weights are one buffer. */
-  private encodedBytes(start: number, end: number): Uint8Array {
-    if (this.data instanceof ArrayBuffer) return new Uint8Array(this.data, start, end - start);
-    return new Uint8Array(this.bytes.slice(start, end));
+  private put({spec, content}: Entry): void {
+    const index = this.indexByName.get(spec.name);
+    if (index === undefined) {
+      this.append({spec, content});
+    } else {
+      const {group} = this.entries[index].spec;
+      this.entries[index] = {spec: group ? {...spec, group} : spec, content};
+    }
+    this.changed = true;
   }
 
   private append(entry: Entry): void {
@@ -177,12 +188,9 @@ export class WeightStore {
 }
 
 function dequantise(spec: Spec, encoded: ArrayBuffer): Float32Array {
-  if (spec.quantization?.dtype !== 'float16') return new Float32Array(affine(spec, encoded));
-  const halves = new Uint16Array(encoded);
-  const table = (float16Table ??= Float32Array.from({length: 0x10000}, (_, bits) => decodeFloat16(bits)));
-  const values = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];
-  return values;
+  return spec.quantization?.dtype === 'float16'
+    ? fromFloat16(new Uint16Array(encoded))
+    : new Float32Array(affine(spec, encoded));
 }
 
 /** value * scale + min in double precision, as tfjs computes it. */
@@ -198,17 +206,4 @@ function affine(spec: Spec, encoded: ArrayBuffer): Float64Array {
   const values = new Float64Array(quantised.length);
   for (let i = 0; i < quantised.length; i++) values[i] = quantised[i] * scale + min;
   return values;
-}
-
-/** All half-precision numbers by their bits: computed on first use, a load of models decodes millions of them. */
-let float16Table: Float32Array | undefined;
-
-/** IEEE 754 half precision from its bits. */
-function decodeFloat16(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }

@@ -88,7 +88,7 @@ export function deserializeFilter(bytes: Uint8Array): PackedFilter {
 }
 
 /** Checks the header's numbers and gives the lengths that follow from them. Every product is exact in a double. */
-function checkSizes(shape: FilterShape & {readonly n: BlockSize}, blocks: number) {
+export function checkSizes(shape: FilterShape & {readonly n: BlockSize}, blocks: number) {
   const {kh, kw, inChannels, outChannels, n} = shape;
   let weights = 1;
   for (const [name, size] of Object.entries({kh, kw, inChannels, outChannels})) {
@@ -147,7 +147,7 @@ function badField(name: string, value: number, expected: string): RangeError {
   return new RangeError(`packed filter: ${name} is ${value}, expected ${expected}`);
 }
 
-function assertBlockSize(n: number): asserts n is BlockSize {
+export function assertBlockSize(n: number): asserts n is BlockSize {
   if (!BLOCK_SIZES.some((size) => size === n)) throw badField('n', n, `one of ${BLOCK_SIZES.join(', ')}`);
 }
 

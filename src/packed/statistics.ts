@@ -1,5 +1,5 @@
 import {blockRows, checkFilter} from './pack';
-import {BLOCK_SIZES, type BlockSize, type FilterShape} from './types';
+import {BLOCK_SIZES, type BlockSize, type FilterShape, type PackedFilter} from './types';
 
 /** What a filter's zeros look like. */
 export interface BlockStatistics {
@@ -28,6 +28,40 @@ const BLOCK_BITS = [0xffffffff, 0x55555555, 0x11111111, 0x01010101, 0x00010001, 
 export function blockStatistics(weights: Float32Array, shape: FilterShape): BlockStatistics {
   checkFilter(weights, shape);
   const {words, nonzeros} = channelBits(weights, shape);
+  return {
+    nonzeros,
+    size: weights.length,
+    kept: countBlocks(words),
+    total: perBlockSize((n) => blockRows(shape, n) * shape.inChannels),
+  };
+}
+
+/**
+ * As `kept` of `blockStatistics` for a packed filter taken as a matrix of `kh * kw * inChannels` columns: single zero taps
+ * count as zero blocks, which is what the kernels see.
+ */
+export function countTapBlocks(filter: PackedFilter): BlockStatistics['kept'] {
+  const {kh, kw, inChannels, outChannels, n, values, columns, rowStart} = filter;
+  const taps = kh * kw;
+  const k = taps * inChannels;
+  const words = new Int32Array(Math.ceil(outChannels / WORD) * k);
+  for (let r = 0; r + 1 < rowStart.length; r++) {
+    const first = r * n;
+    const filters = Math.min(n, outChannels - first);
+    for (let block = rowStart[r]; block < rowStart[r + 1]; block++) {
+      for (let tap = 0; tap < taps; tap++) {
+        const at = (block * taps + tap) * n;
+        let bits = 0;
+        for (let j = 0; j < filters; j++) if (values[at + j] !== 0) bits |= 1 << j;
+        words[(first >> 5) * k + tap * inChannels + columns[block]] |= bits << (first & 31);
+      }
+    }
+  }
+  return countBlocks(words);
+}
+
+/** For every N the blocks with a bit set; in each word a bit is an output channel. */
+function countBlocks(words: Int32Array): Record<BlockSize, number> {
   const kept = perBlockSize(() => 0);
   for (let i = 0; i < words.length; i++) {
     let bits = words[i];
@@ -36,12 +70,7 @@ export function blockStatistics(weights: Float32Array, shape: FilterShape): Bloc
       bits |= bits >>> (1 << level); // a block of 2N is a pair of blocks of N
     }
   }
-  return {
-    nonzeros,
-    size: weights.length,
-    kept,
-    total: perBlockSize((n) => blockRows(shape, n) * shape.inChannels),
-  };
+  return kept;
 }
 
 /** For every input channel, words of one bit an output channel: whether any tap of that pair is not zero. */

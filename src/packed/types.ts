@@ -32,3 +32,16 @@ export interface PackedFilter extends FilterShape {
   /** Block row `r` owns the blocks `rowStart[r] .. rowStart[r + 1] - 1`; length `ceil(outChannels / n) + 1`. */
   readonly rowStart: Int32Array;
 }
+
+/** A weight tensor that is at hand in packed form alone. */
+export interface PackedWeight {
+  /** The tensor's, `[kh, kw, inChannels, outChannels]` or that of a matrix. */
+  readonly shape: readonly number[];
+  /** It is a matrix `[outChannels, inChannels]`. */
+  readonly transposed: boolean;
+  readonly layout: FilterShape & {readonly n: BlockSize};
+  /** Its blocks, decoded anew by each call. The padding of a ragged last row may be anything. */
+  filter(): PackedFilter;
+  /** All of the tensor's values, unpacked anew by each call. */
+  values(): Float32Array;
+}

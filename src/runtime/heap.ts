@@ -72,6 +72,21 @@ export class TfjsHeap {
   }
 
   /**
+   * Calls `use` with the address of a copy of values, which is freed after that.
+   *
+   * @throws Error if the heap is exhausted.
+   */
+  withFloats<T>(values: Float32Array, use: (address: number) => T): T {
+    const address = this.allocate(values.byteLength);
+    try {
+      this.f32.set(values, address / 4);
+      return use(address);
+    } finally {
+      this.free(address);
+    }
+  }
+
+  /**
    * Allocates as tfjs does for its tensors, which it frees itself.
    *
    * @param spare bytes beyond them

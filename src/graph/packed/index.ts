@@ -1,0 +1,3 @@
+export {isPacked, openPacked, placePackedWeights, registerPackedOp, unpackArtifacts} from './open';
+export {packArtifacts, type PackedLayerReport, type PackOptions, type PackReport, type PackResult} from './pack';
+export {saveBlockSparse, type SaveBlockSparseOptions} from './save';
