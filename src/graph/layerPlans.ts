@@ -112,7 +112,10 @@ function atSameTime({layer, most, curve}: OpenLayer, rate: number): {n: BlockSiz
 /** The plans of all layers under a budget, by the layers' indices. */
 function spreadBudget(layers: readonly OpenLayer[], budget: Budget): Array<[number, LayerPlan]> {
   const sizes = layers.map(({n}) => (n === 'auto' ? 4 : n));
-  const spread = () => spreadCurves(layers.map((layer, i) => ({...layer, curve: layer.curve(sizes[i], layer.most)})), budget); // prettier-ignore
+  const spread = () => {
+    const curved = layers.map(({layer, curve, most}, i) => ({layer, curve: curve(sizes[i], most)}));
+    return spreadCurves(curved, budget);
+  };
   let rates = spread();
   if (layers.some(({n}) => n === 'auto')) {
     layers.forEach((layer, i) => {
@@ -132,7 +135,7 @@ interface CurvedLayer {
   readonly curve: RateCurve;
 }
 
-/** A rate for each curve, and the rate that would have bought no time, if the layer was to get one. */
+/** A rate for each layer, and the one that it was to get or could have and that buys no time; 0 if there is none. */
 function spreadCurves(layers: readonly CurvedLayer[], {kind, share}: Budget): Array<{rate: number; vain: number}> {
   const points = layers.map(({layer, curve: {lost, weights, ms}}) => {
     const pixels = kind === 'macs' ? layer.description.outputPixels! : 1;
@@ -156,7 +159,7 @@ function spreadCurves(layers: readonly CurvedLayer[], {kind, share}: Budget): Ar
 }
 
 function outOfReach(kind: Budget['kind'], share: number, most: number): RangeError {
-  const percent = (value: number) => `${Math.floor(value * 1000) / 10}%`;
+  const percent = (value: number) => `${Math.floor(value * 1000 + 1e-6) / 10}%`;
   return new RangeError(
     `Prune option 'sparsity' is to remove ${percent(share)} of the ${kind}, but at most ${percent(most)} can go where no ` +
       'layer loses more of its blocks than the cap, nor any that buy no time. Ask for less, raise the cap, or choose ' +

@@ -49,7 +49,8 @@ export interface PruneResult {
  *
  * Pruning lowers accuracy: nothing is repaired here. `report.accuracy` says so.
  *
- * @throws TypeError or RangeError for options that make no sense, naming the option or layer.
+ * @throws TypeError or RangeError for options that make no sense, naming the option or layer, and for a budget that the
+ *     model cannot meet, with the most that it can.
  */
 export async function pruneGraphModel(artifacts: io.ModelArtifacts, options: PruneOptions): Promise<PruneResult> {
   return pruneWhenReady(unpackArtifacts(await readWeightStream(artifacts)), options);

@@ -82,7 +82,7 @@ function checkBudget(sparsity: object): void {
     );
   }
   for (const [key, value] of Object.entries(sparsity)) {
-    if (isShare(value)) continue;
+    if (isShare(value) || (key === 'cap' && value === undefined)) continue;
     throw new RangeError(`Prune option 'sparsity' has ${show(value)} for '${key}': a share from 0 to 1 expected.`);
   }
 }

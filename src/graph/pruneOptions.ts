@@ -32,7 +32,7 @@ export interface PruneOptions {
    * Or a budget, spread over the chosen layers so that the least score goes, each layer's scores being shares of their sum.
    * No rate is spent that the cost model expects no time from. An object is a budget if it has one of the keys macs,
    * weights and latency; layers of such names get their rates by a function. Layers whose output pixels the graph does not
-   * tell are left alone by budgets of macs and latency.
+   * tell are left alone by budgets of macs and latency; their time is otherwise estimated for 14 x 14.
    */
   readonly sparsity: PerLayer<number> | PruneBudget;
   /**
