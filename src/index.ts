@@ -29,16 +29,25 @@ export {
 export {inspectModel, type InspectedModel, type InspectModelOptions} from './inspectModel';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
+  applyMasks,
+  getMasks,
+  maskCallback,
   pruneGraphModel,
+  pruneLayersModel,
   pruneOnLoad,
   type InspectOptions,
   type LayerDescription,
   type LayerInspection,
+  type LayerLeftAlone,
   type LayerReport,
   type LayersModelLike,
+  type LayersPruneReport,
+  type MaskableModel,
   type ModelInspection,
+  type PrunableLayersModel,
   type PruneOnLoadOptions,
   type PruneOptions,
   type PruneReport,
   type PruneResult,
+  type WeightMasks,
 } from './graph';
