@@ -55,12 +55,9 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
   else if (job == Job.winograd) winograd(task, begin, end, scratch);
   else if (job == Job.strips) strips(task, begin, end, scratch);
-<<<<<<< HEAD
+  else if (job == Job.softmax) softmax(task, begin, end);
   else if (job == Job.filterGradient) filterGradient(task, begin, end);
   else if (job == Job.depthwiseFilterGradient) depthwiseFilterGradient(task, begin, end);
   else if (job == Job.depthwiseInputGradient) depthwiseInputGradient(task, begin, end);
-=======
-  else if (job == Job.softmax) softmax(task, begin, end);
->>>>>>> regions
   // Job.nothing falls through.
 }

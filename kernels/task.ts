@@ -25,10 +25,10 @@ export enum Job {
   sumTaps,
   winograd,
   strips,
+  softmax,
   filterGradient,
   depthwiseFilterGradient,
   depthwiseInputGradient,
-  softmax,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
