@@ -323,18 +323,13 @@ const pad: Rule = (op) => {
   ];
 };
 
-/** DepthToSpace gives each pixel of a block a run of the channels, SpaceToDepth puts those of a block in a row. */
+/** Each pixel of a block gets a run of the channels: they come in the same order. */
 const depthToSpace: Rule = (op) => {
   const channels = lastAxis(op, 0);
   const blocks = (readNumber(op.node, 'block_size') ?? 1) ** 2;
   const out = channels && freeAxis(axisLength(channels) / blocks);
   if (channels && out) op.couple(channels, repeatAxis(out, blocks), [0, 0]);
   return pixels(out);
-};
-
-const spaceToDepth: Rule = (op) => {
-  const channels = lastAxis(op, 0);
-  return pixels(channels && repeatAxis(channels, (readNumber(op.node, 'block_size') ?? 1) ** 2));
 };
 
 const resize: Rule = (op) => pixels(lastAxis(op, 0));
@@ -385,7 +380,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   StridedSlice: stridedSlice,
   Tile: tile,
   DepthToSpace: nhwcOnly(depthToSpace),
-  SpaceToDepth: nhwcOnly(spaceToDepth),
   ...named(['SpaceToBatchND', 'BatchToSpaceND'], spaceToBatch),
   // Only the sizes matter.
   ...named(['Shape', 'Size', 'Rank'], (op) => {

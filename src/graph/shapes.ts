@@ -251,6 +251,11 @@ const transposeRule: Rule = ({input, ints}) => {
   return shape && order && !order.includes(null) ? order.map((axis) => shape[axis!]) : undefined;
 };
 
+const tile: Rule = ({input, ints}) => {
+  const times = ints(1);
+  return input(0)?.map((dim, axis) => (dim === null || times?.[axis] == null ? null : dim * times[axis]));
+};
+
 const transposedConvolution: Rule = ({node, ints}) => {
   const size = ints(0);
   return isNhwc(node) && size?.length === 4 ? size : undefined;
@@ -280,6 +285,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   Squeeze: squeeze,
   ExpandDims: expandDims,
   Transpose: transposeRule,
+  Tile: tile,
   DepthToSpace: blocks(true),
   SpaceToDepth: blocks(false),
   Conv2DBackpropInput: transposedConvolution,
