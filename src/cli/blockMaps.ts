@@ -20,6 +20,7 @@ export interface LayerDrawing {
 }
 
 export interface Drawing {
+  readonly options: PruneOptions;
   readonly report: PruneReport;
   readonly layers: readonly LayerDrawing[];
 }
@@ -50,7 +51,7 @@ export async function drawLayers(artifacts: io.ModelArtifacts, options: PruneOpt
       after: second === first ? null : second,
     };
   });
-  return {report, layers};
+  return {options, report, layers};
 }
 
 /** What rearranging appends to a node's name. */

@@ -1,13 +1,13 @@
 /** The page of `inspect --html`: one file that needs no other, and the same for the same model and options. */
-import type {ModelInspection} from '../index';
+import type {ModelInspection, PruneOptions} from '../index';
 import type {Drawing, LayerDrawing} from './blockMaps';
 import {element as e, Html} from './html';
 import {INSPECTION_COLUMNS, inspectionRow, totalsInWords} from './inspection';
 import {STYLE} from './pageStyle';
 import {percent, shapeOf} from './tables';
 
-/** Pixels that the longer side of a small picture is scaled to, at most. */
-const LARGE = 320;
+/** Width and height that a small picture is scaled to, at most. */
+const LARGE = {width: 560, height: 320};
 const MOST_SCALE = 12;
 
 export function renderInspection(name: string, {layers, variant}: ModelInspection, drawing: Drawing): string {
@@ -32,15 +32,21 @@ export function renderInspection(name: string, {layers, variant}: ModelInspectio
         'p',
         {class: 'soft'},
         'A pixel is a block of N output channels at one input channel: rows are block rows, columns input channels. ' +
-          'The stronger a pixel, the larger the l1 norm of its block; blank blocks are zero and are skipped. On the left ' +
-          'the model as it is, on the right rearranged and pruned as the options say.',
+          'The stronger a pixel, the larger the l1 norm of its block; blank blocks are zero and are skipped. First ' +
+          'the model as it is, then rearranged and pruned.',
       ),
+      e('p', {class: 'soft'}, `Options of pruning: ${optionsInWords(drawing.options)}.`),
       e('p', {}, report.accuracy),
       drawing.layers.map(layerFigure),
     ),
   );
   return `<!doctype html>\n${page.text}\n`;
 }
+
+const optionsInWords = (options: PruneOptions) =>
+  Object.entries(options)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .join(', ');
 
 function layerTable(layers: ModelInspection['layers']): Html {
   const cell = (tag: string) => (text: string, i: number) =>
@@ -52,7 +58,7 @@ function layerTable(layers: ModelInspection['layers']): Html {
 
 function layerFigure({layer, width, height, before, after}: LayerDrawing): Html {
   const {name, shape, n, blocks, blocksBefore, blocksAfter, l1Kept, leftAlone, rearranged, notRearranged} = layer;
-  const scale = Math.max(1, Math.min(MOST_SCALE, Math.floor(LARGE / Math.max(width, height))));
+  const scale = Math.max(1, Math.min(MOST_SCALE, Math.floor(Math.min(LARGE.width / width, LARGE.height / height))));
   const image = (source: string, alt: string) =>
     e('div', {class: 'map'}, e('img', {src: source, alt, width: width * scale, height: height * scale}));
   const share = (count: number) => `${count} of ${blocks} (${percent(count / blocks)})`;

@@ -18,6 +18,7 @@ figure { margin: 0; }
 .pair { display: flex; flex-wrap: wrap; gap: 16px; }
 .map { min-width: 0; overflow: auto; border: 1px solid var(--line); }
 img { display: block; image-rendering: pixelated; }
+@media (prefers-color-scheme: dark) { img { filter: brightness(1.7); } }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 9px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
