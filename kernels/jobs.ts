@@ -2,6 +2,7 @@
 import {conv2d} from './conv2d';
 import {depthwiseConv2d} from './depthwiseConv2d';
 import {addN, elementwise} from './elementwise';
+import {depthwiseFilterGradient, depthwiseInputGradient, filterGradient} from './gradients';
 import {countBlocks, packBlocks} from './packWeights';
 import {avgPool, maxPool} from './pool';
 import {resizeBilinear, resizeNearest} from './resize';
@@ -53,5 +54,8 @@ function runItems(job: i32, task: usize, begin: i32, end: i32, scratch: usize): 
   else if (job == Job.sumTaps) sumTaps(task, begin, end);
   else if (job == Job.winograd) winograd(task, begin, end, scratch);
   else if (job == Job.strips) strips(task, begin, end, scratch);
+  else if (job == Job.filterGradient) filterGradient(task, begin, end);
+  else if (job == Job.depthwiseFilterGradient) depthwiseFilterGradient(task, begin, end);
+  else if (job == Job.depthwiseInputGradient) depthwiseInputGradient(task, begin, end);
   // Job.nothing falls through.
 }

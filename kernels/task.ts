@@ -25,6 +25,9 @@ export enum Job {
   sumTaps,
   winograd,
   strips,
+  filterGradient,
+  depthwiseFilterGradient,
+  depthwiseInputGradient,
   /** Computes nothing: what is left is the cost of dispatch (`npm run bench:kernels -- --dispatch`). */
   nothing,
 }
@@ -271,6 +274,31 @@ export enum SumTapsTask {
   step,
   /** Floats that the first one lies left of the output: padLeft * depth. */
   left,
+}
+
+/** The gradients of a convolution in NHWC; items are told by the jobs (gradients.ts). */
+export enum GradientTask {
+  /** [batch, inHeight, inWidth, inChannels]; of Job.depthwiseInputGradient the filter. */
+  input = 4,
+  /** [batch, outHeight, outWidth, outChannels] */
+  dy,
+  /** Shaped as the filter, or as the input. */
+  output,
+  batch,
+  inHeight,
+  inWidth,
+  inChannels,
+  outHeight,
+  outWidth,
+  outChannels,
+  kernelHeight,
+  kernelWidth,
+  strideHeight,
+  strideWidth,
+  dilationHeight,
+  dilationWidth,
+  padTop,
+  padLeft,
 }
 
 /** Job.strips: convolutions of which each reads what the one before writes. Items: bands of rows, an image's together. */

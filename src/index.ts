@@ -28,17 +28,26 @@ export {
 } from './backend';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
+  applyMasks,
+  getMasks,
   inspectModel,
+  maskCallback,
   pruneGraphModel,
+  pruneLayersModel,
   pruneOnLoad,
   type InspectOptions,
   type LayerDescription,
   type LayerInspection,
+  type LayerLeftAlone,
   type LayerReport,
   type LayersModelLike,
+  type LayersPruneReport,
+  type MaskableModel,
   type ModelInspection,
+  type PrunableLayersModel,
   type PruneOnLoadOptions,
   type PruneOptions,
   type PruneReport,
   type PruneResult,
+  type WeightMasks,
 } from './graph';

@@ -3,6 +3,7 @@ import {
   copyRegisteredKernels,
   env,
   findBackendFactory,
+  getKernel,
   getKernelsForBackend,
   registerBackend,
   registerKernel,
@@ -43,7 +44,7 @@ export function registerBlockSparseBackend(): void {
   for (const {kernelName} of getKernelsForBackend(BACKEND_NAME)) unregisterKernel(kernelName, BACKEND_NAME);
   copyRegisteredKernels('wasm', BACKEND_NAME);
   for (const kernel of kernelConfigs) {
-    unregisterKernel(kernel.kernelName, BACKEND_NAME);
+    if (getKernel(kernel.kernelName, BACKEND_NAME)) unregisterKernel(kernel.kernelName, BACKEND_NAME);
     registerKernel(kernel);
   }
   const factory = async () => {

@@ -41,6 +41,19 @@ export function ourKernel<Inputs, Attrs>(
   };
 }
 
+/** A tfjs kernel of ours with no stock one behind it: it takes all that there is, or says in an error what it does not take. */
+export function newKernel<Inputs, Attrs>(
+  kernelName: string,
+  run: (backend: BlockSparseBackend, inputs: Inputs, attrs: Attrs) => TensorInfo,
+): KernelConfig {
+  return {
+    kernelName,
+    backendName: 'blocksparse-1xn',
+    kernelFunc: ({inputs, attrs, backend}) =>
+      run(backend as BlockSparseBackend, inputs as unknown as Inputs, attrs as unknown as Attrs),
+  };
+}
+
 /** What a kernel of ours runs; undefined where stock's alone may run. */
 export function recordableKernel(kernelName: string): Run | undefined {
   return stockAlone() ? undefined : ours.get(kernelName);

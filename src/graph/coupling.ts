@@ -1,87 +1,164 @@
 /**
- * Channel coupling: where the output channels of a convolution go, and which constants have to follow when they are
- * put into another order (Lin et al., arXiv 2105.14713, section 3.3: the inputs of the next layer follow).
+ * Channel coupling: which channels of a graph have to come in one order, and all tensors and constants that have them
+ * (Lin et al., arXiv 2105.14713, section 3.3: the inputs of the next layer follow).
  */
-import {couplingRule, type Effect, type Obstacle} from './couplingRules';
-import type {GraphNode, ModelGraph} from './modelGraph';
+import {fixAxis, resolveAxis, type Cell, type ChannelAxis} from './channelAxis';
+import {CouplingOp, type CoupledConstant, type CouplingState, type Layout} from './couplingOp';
+import {coupleChannels} from './couplingRules';
+import type {ModelGraph} from './modelGraph';
+import {CONVOLUTION_OPS, MATMUL_OPS} from './opFamilies';
 import type {ShapeMap} from './shapes';
+import {topologicalOrder} from './topologicalOrder';
 
-/** A constant that has to follow: the one at input `slot` of `node`, along `axis`. */
-export interface ConstantUse {
-  readonly node: string;
-  readonly slot: number;
-  readonly axis: number;
-  /** Neighbouring entries that move together: the product of the depthwise multipliers on the way. */
-  readonly multiplier: number;
-}
-
-/** A node whose output has the producer's channels on its last axis. */
-export interface GroupMember {
+/** Output channels of a convolution or matrix product that belong to a group. */
+export interface GroupProducer {
   readonly name: string;
-  /** The node has `channels * multiplier` channels; those of one producer channel are neighbours. */
+  /** The first of them: channel `c` of the group is `from + c * multiplier` and the `multiplier - 1` next ones. */
+  readonly from: number;
   readonly multiplier: number;
 }
 
-/** All that has to follow when one convolution's output channels change their order. */
+/** Channels that come in one order wherever they occur. Any order of them leaves what the model computes as it is. */
 export interface ChannelGroup {
-  readonly producer: string;
-  /** The producer's output channels. */
+  /** At least 2. */
   readonly channels: number;
-  /** The nodes whose outputs come in the new order, the producer first. */
-  readonly members: readonly GroupMember[];
-  /** The constants that follow, without the producer's own filter. */
-  readonly constants: readonly ConstantUse[];
+  /** At least one. A layer may come twice, where two stretches of its channels are tied to each other. */
+  readonly producers: readonly GroupProducer[];
+}
+
+/** A stretch of an axis: the channels of a group, `multiplier` entries each, or entries that keep their place. */
+export interface ChannelRun {
+  readonly group: ChannelGroup | null;
+  readonly channels: number;
+  readonly multiplier: number;
+}
+
+/** An axis with channels of groups along it: the runs that fill it. */
+export interface GroupedAxis {
+  readonly axis: number;
+  readonly runs: readonly ChannelRun[];
+}
+
+/** One of a node's outputs. */
+export interface GroupedTensor {
+  readonly node: string;
+  readonly output: number;
+  /** The node has no other output. */
+  readonly isSole: boolean;
+  readonly axes: readonly GroupedAxis[];
+}
+
+/** A constant that follows, for the inputs named alone; another entry may tell what the same constant is elsewhere. */
+export interface GroupedConstant {
+  readonly weight: string;
+  readonly uses: CoupledConstant['uses'];
+  readonly axes: readonly GroupedAxis[];
+}
+
+/** The groups of a graph and where their channels are. */
+export interface ChannelGroups {
+  readonly groups: readonly ChannelGroup[];
+  /** Why none of its output channels is in a group, by convolution or matrix product. */
+  readonly fixed: ReadonlyMap<string, string>;
+  readonly tensors: readonly GroupedTensor[];
+  readonly constants: readonly GroupedConstant[];
 }
 
 /**
- * Follows the output channels of a convolution to all that uses them.
+ * Finds the groups of a graph's channels. Outputs and inputs of the model and what library functions use keep their
+ * order, and so does whatever meets an op that is not known here.
  *
- * @param producer a live Conv2D or _FusedConv2D in NHWC.
- * @param channels its output channels.
- * @returns what has to follow, or the first obstacle met.
+ * @param shapes of the graph.
  */
-export function followChannels(
-  graph: ModelGraph,
-  shapes: ShapeMap,
-  producer: GraphNode,
-  channels: number,
-): ChannelGroup | Obstacle {
-  const multipliers = new Map<string, number>();
-  const constants: ConstantUse[] = [];
-  const partners: Array<{node: GraphNode; partner: string; multiplier: number}> = [];
-  const pending: string[] = [];
-
-  const join = (node: GraphNode, multiplier: number, effect: Effect): void => {
-    for (const use of effect.constants ?? []) constants.push({node: node.name, ...use});
-    if (effect.partner !== undefined) partners.push({node, partner: effect.partner, multiplier});
-    if (effect.outputMultiplier === undefined) return;
-    multipliers.set(node.name, effect.outputMultiplier);
-    pending.push(node.name);
+export function findChannelGroups(graph: ModelGraph, shapes: ShapeMap): ChannelGroups {
+  const state: CouplingState = {
+    graph,
+    shapes,
+    layouts: new Map(),
+    filters: new Map(),
+    broadcast: [],
+    producers: new Map(),
+    stopped: new Map(),
+    late: [],
   };
+  const nodes = topologicalOrder(graph).filter(({name}) => graph.isLive(name) && !graph.hasWeight(name));
+  for (const node of nodes) state.layouts.set(node.name, coupleChannels(new CouplingOp(state, node)));
+  fixDeclared(state);
+  return collectGroups(
+    state,
+    nodes.filter(({op}) => CONVOLUTION_OPS.has(op) || MATMUL_OPS.has(op)).map(({name}) => name),
+  );
+}
 
-  const start = couplingRule({graph, shapes, node: producer, slot: 'producer', channels, multiplier: 1});
-  if ('obstacle' in start) return start;
-  join(producer, 1, start);
+function fixDeclared({graph, layouts, late}: CouplingState): void {
+  const fix = (layout: Layout | undefined, reason: string) => layout?.forEach((axis) => axis && fixAxis(axis, reason));
+  for (const {ref, reason} of late) fix(layouts.get(ref.node)?.[ref.output], reason);
+  for (const [name, outputs] of layouts) {
+    const why = graph.isOutput(name)
+      ? `its channels reach '${name}', an output of the model`
+      : graph.isPinned(name)
+        ? `'${name}' is used by a library function or the initializer`
+        : graph.isInput(name) && `'${name}' is an input of the model`;
+    if (why) for (const output of outputs) fix(output, why);
+  }
+}
 
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    if (graph.isOutput(name)) return {obstacle: `its channels reach '${name}', an output of the model`};
-    if (graph.isPinned(name)) return {obstacle: `'${name}' is used by a library function or the initializer`};
-    const multiplier = multipliers.get(name)!;
-    for (const {node, slot, ref} of graph.consumers(name)) {
-      if (ref.control) continue;
-      if (ref.output !== 0) return {obstacle: `'${node.name}' uses output ${ref.output} of '${name}'`};
-      const effect = couplingRule({graph, shapes, node, slot, channels, multiplier});
-      if ('obstacle' in effect) return effect;
-      // The second input of a node that is in the group already was announced as its partner.
-      if (!multipliers.has(node.name)) join(node, multiplier, effect);
-    }
+function collectGroups(
+  {layouts, filters, broadcast, producers, stopped}: CouplingState,
+  layers: string[],
+): ChannelGroups {
+  const byCell = new Map<Cell, ChannelGroup & {producers: GroupProducer[]}>();
+  const fixed = new Map<string, string>();
+  for (const name of layers) {
+    const axis = producers.get(name);
+    if (axis) addProducer(byCell, fixed, name, axis);
+    else fixed.set(name, stopped.get(name) ?? `'${name}' has no constant filter`);
   }
 
-  for (const {node, partner, multiplier} of partners) {
-    if (multipliers.get(partner) !== multiplier) {
-      return {obstacle: `'${node.name}' (${node.op}) couples its channels with those of '${partner}'`};
+  const grouped = (layout: Layout | undefined): GroupedAxis[] =>
+    (layout ?? []).flatMap((runs, axis) => {
+      const resolved = (runs ? resolveAxis(runs) : []).map(({cell, multiplier}) => ({
+        group: byCell.get(cell) ?? null,
+        channels: cell.channels,
+        multiplier,
+      }));
+      return resolved.some(({group}) => group) ? [{axis, runs: resolved}] : [];
+    });
+  const inGroups = <T extends {axes: readonly GroupedAxis[]}>({axes}: T): boolean => axes.length > 0;
+  const tensors = [...layouts].flatMap(([node, outputs]) =>
+    outputs.map((layout, output) => ({node, output, isSole: outputs.length === 1, axes: grouped(layout)})),
+  );
+  const constants = [...filters.values(), ...broadcast].map((constant) => ({
+    ...constant,
+    axes: grouped(constant.axes),
+  }));
+  return {
+    groups: [...byCell.values()],
+    fixed,
+    tensors: tensors.filter(inGroups),
+    constants: constants.filter(inGroups),
+  };
+}
+
+/** Adds a layer to the groups that its output channels are in, or the reason why there is none. */
+function addProducer(
+  byCell: Map<Cell, {channels: number; producers: GroupProducer[]}>,
+  fixed: Map<string, string>,
+  name: string,
+  axis: ChannelAxis,
+): void {
+  let from = 0;
+  let reason: string | undefined;
+  let free = false;
+  for (const {cell, multiplier} of resolveAxis(axis)) {
+    reason ??= cell.fixed;
+    if (cell.fixed === undefined && cell.channels > 1) {
+      free = true;
+      const group = byCell.get(cell) ?? {channels: cell.channels, producers: []};
+      byCell.set(cell, group);
+      group.producers.push({name, from, multiplier});
     }
+    from += cell.channels * multiplier;
   }
-  const members = [...multipliers].map(([name, multiplier]) => ({name, multiplier}));
-  return {producer: producer.name, channels, members, constants};
+  if (!free) fixed.set(name, reason ?? `'${name}' has no two output channels that could change places`);
 }

@@ -22,7 +22,7 @@ export interface ExecutorNode {
 /** What tfjs-converter's GraphModel keeps to itself. */
 export interface Executor {
   readonly graph: {readonly nodes: Readonly<Record<string, ExecutorNode | undefined>>};
-  readonly weightMap: Readonly<Record<string, Tensor[]>>;
+  weightMap: Readonly<Record<string, Tensor[]>>;
   execute(inputs: NamedTensorMap, outputs?: string[]): Tensor[];
   executeAsync(inputs: NamedTensorMap, outputs?: string[]): Promise<Tensor[]>;
   /** Forgets what an inference before left under the flag KEEP_INTERMEDIATE_TENSORS, as every inference does. */

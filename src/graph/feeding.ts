@@ -11,7 +11,7 @@ import {invertOrder} from '../pruning';
 import {readString} from './attributes';
 import {unfusedNodes} from './cleanup';
 import {parseRef, type GraphNode, type Signature, type Topology} from './graphTypes';
-import {REARRANGED} from './rearrange';
+import {REARRANGED, RESTORES} from './rearrange';
 
 interface Executor {
   weightMap: Record<string, Tensor[]>;
@@ -35,7 +35,7 @@ export function feedRewritten(loaded: GraphModel): void {
   const nodes = unfusedNodes(written);
   const isFused = nodes.some((node, i) => node !== written[i]);
   const moved = rearrangedNodes(written);
-  if (!isFused && moved.size === 0) return;
+  if (!isFused && moved.steps.size === 0) return;
 
   const {executor} = model;
   const execute = executor.execute.bind(executor);
@@ -44,7 +44,13 @@ export function feedRewritten(loaded: GraphModel): void {
   const feedsInner = (inputs: NamedTensorMap): boolean => !Object.keys(inputs).every(isInput);
   const plain: Executor = {weightMap: executor.weightMap, execute, executeAsync};
   let unfused: Executor | undefined;
-  const whole = (): Executor => (isFused ? (unfused ??= buildExecutor(model, nodes)) : plain);
+  const whole = (): Executor => {
+    if (!isFused) return plain;
+    unfused ??= buildExecutor(model, nodes);
+    // Weights may have been replaced since; the setter also notes which tensors a run must keep.
+    unfused.weightMap = executor.weightMap;
+    return unfused;
+  };
 
   executor.execute = (inputs, outputs) => {
     if (!feedsInner(inputs)) return execute(inputs, outputs);
@@ -66,32 +72,47 @@ export function feedRewritten(loaded: GraphModel): void {
   };
 }
 
-/** By node name: the node that has its channels in the new order, and the constant that undoes that order. */
-type Rearranged = ReadonlyMap<string, {readonly source: string; readonly inverse: string}>;
+/** Where a tensor's channels are in a new order, by its old name. */
+interface Rearranged {
+  /** The tensor with one axis more in the new order, the constant that undoes that order, the one with the axis. */
+  readonly steps: ReadonlyMap<string, readonly [source: string, inverse: string, axis: string]>;
+  /** The new names of nodes with several outputs, some of which may be as they were. */
+  readonly renamed: ReadonlyMap<string, string>;
+}
 
 function rearrangedNodes(nodes: readonly GraphNode[]): Rearranged {
-  return new Map(
-    nodes.flatMap((node) => {
-      const source = readString(node, REARRANGED);
-      return source === undefined ? [] : [[node.name, {source, inverse: node.input![1]}] as const];
-    }),
-  );
+  const steps = new Map<string, [string, string, string]>();
+  const renamed = new Map<string, string>();
+  for (const node of nodes) {
+    const source = readString(node, REARRANGED);
+    if (source === undefined) continue;
+    if (node.op === 'GatherV2')
+      steps.set(readString(node, RESTORES) ?? node.name, [source, node.input![1], node.input![2]]);
+    else renamed.set(node.name, source);
+  }
+  return {steps, renamed};
 }
 
 /** The tensors to feed, and those of them that had to be made: the caller disposes of these. */
 function rearrangeFed(
   {weightMap}: Executor,
-  moved: Rearranged,
+  {steps, renamed}: Rearranged,
   inputs: NamedTensorMap,
 ): {fed: NamedTensorMap; made: Tensor[]} {
   const made: Tensor[] = [];
+  const numbers = (constant: string) => weightMap[constant][0].dataSync<'int32'>();
   const fed = Object.fromEntries(
     Object.entries(inputs).map(([key, tensor]) => {
-      const target = moved.get(parseRef(key).node);
-      if (target === undefined) return [key, tensor];
-      const order = invertOrder(weightMap[target.inverse][0].dataSync<'int32'>());
-      made.push(gather(tensor, [...order], -1));
-      return [target.source, made[made.length - 1]];
+      const {node, output} = parseRef(key);
+      const suffix = output > 0 ? `:${output}` : '';
+      let step = steps.get(node + suffix);
+      let name = renamed.has(node) ? renamed.get(node)! + suffix : key;
+      for (; step; step = steps.get(name)) {
+        tensor = gather(tensor, [...invertOrder(numbers(step[1]))], numbers(step[2])[0]);
+        made.push(tensor);
+        name = step[0];
+      }
+      return [name, tensor];
     }),
   );
   return {fed, made};
@@ -113,6 +134,5 @@ function buildExecutor(model: GraphModelInternals, nodes: GraphNode[]): Executor
     {...artifacts, modelTopology: {...artifacts.modelTopology, node: nodes}, modelInitializer: undefined},
     {},
   );
-  sibling.executor.weightMap = model.executor.weightMap;
   return sibling.executor;
 }

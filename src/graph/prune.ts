@@ -5,24 +5,15 @@
  */
 import type {io} from '@tensorflow/tfjs-core';
 import {nonzeroBlocks, type BlockSize} from '../packed';
-import {
-  applyMask,
-  filterNorms,
-  isIdentity,
-  l1BlockScores,
-  layerSeed,
-  orderByNorm,
-  randomBlockScores,
-  selectBlocks,
-  weightsInBlocks,
-} from '../pruning';
-import {followChannels} from './coupling';
+import {applyMask, l1BlockScores, layerSeed, randomBlockScores, selectBlocks, weightsInBlocks} from '../pruning';
+import {findChannelGroups} from './coupling';
 import {readWeightStream} from './loadHook';
 import {ModelGraph} from './modelGraph';
 import {listLayers, readFilter, writeFilter, type Layer} from './pruneLayers';
 import {checkLayerNames, checkPruneOptions, chooseForLayer, type LayerChoice, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
-import {rearrangeChannels, type Rearrangement} from './rearrange';
+import {planOrders, sortedByNorm} from './planOrders';
+import {rearrangeChannels} from './rearrange';
 import {inferShapes, type ShapeMap} from './shapes';
 import {isPromiseLike, whenReady} from './whenReady';
 
@@ -93,12 +84,10 @@ function prune(
     return 'leftAlone' in choice ? choice.leftAlone : (layer.fixed ?? null);
   });
 
-  const orders = layers.map((layer, i) => {
-    if (whyAlone[i] !== null) return 'the layer was left alone';
-    return options.rearrange === false ? 'the option rearrange is false' : planOrder(graph, shapes, layer);
-  });
-  const rearrangements = orders.filter((order) => typeof order !== 'string');
-  const renamed = rearrangeChannels(graph, rearrangements);
+  const found = findChannelGroups(graph, shapes);
+  const chosen = layers.filter((_, i) => whyAlone[i] === null && options.rearrange !== false);
+  const {rearrangements, notRearranged} = planOrders(graph, found, chosen, sortedByNorm);
+  const renamed = rearrangeChannels(graph, found, rearrangements);
 
   const counts: LayerCounts[] = [];
   const reports: LayerReport[] = [];
@@ -107,13 +96,12 @@ function prune(
     const weight = graph.constantBehind(graph.inputs(node)[1].node)!;
     const choice = choices[i];
     const sparsity = whyAlone[i] === null && 'sparsity' in choice ? choice.sparsity : null;
-    const order = orders[i];
     const count = pruneLayer(graph, {...layer, weight}, choice.n, sparsity ?? 0, options);
     counts.push(count);
     reports.push(
       reportLayer(layer.description, count, {
         sparsity,
-        notRearranged: typeof order === 'string' ? order : null,
+        notRearranged: options.rearrange === false ? 'the option rearrange is false' : notRearranged(layer),
         leftAlone: whyAlone[i],
       }),
     );
@@ -121,16 +109,6 @@ function prune(
   const report = reportModel(reports, counts);
   const changed = rearrangements.length > 0 || !report.lossless;
   return {artifacts: changed ? graph.toArtifacts() : artifacts, report};
-}
-
-/** The paper's order of a layer's filters, with all that follows, or why they stay as they are. */
-function planOrder(graph: ModelGraph, shapes: ShapeMap, layer: Layer): Rearrangement | string {
-  const {description} = layer;
-  if (description.kind !== 'convolution') return 'only the filters of convolutions are rearranged';
-  const group = followChannels(graph, shapes, graph.node(description.name), description.outChannels);
-  if ('obstacle' in group) return group.obstacle;
-  const order = orderByNorm(filterNorms(readFilter(graph, layer), description));
-  return isIdentity(order) ? 'its filters are in order already' : {group, order};
 }
 
 /** Zeros the blocks of lowest score and counts what was there and what is left. */

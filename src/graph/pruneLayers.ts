@@ -2,7 +2,7 @@
 import type {FilterShape} from '../packed';
 import {transpose} from '../pruning';
 import {readDataFormat, readFlag} from './attributes';
-import {soleConstant} from './couplingRules';
+import {soleConstant} from './constantUsers';
 import type {GraphNode, ModelGraph} from './modelGraph';
 import {CONVOLUTION_OPS, DEPTHWISE_OPS, MATMUL_OPS} from './opFamilies';
 import type {Shape, ShapeMap} from './shapes';

@@ -67,10 +67,13 @@ function channelBits(weights: Float32Array, {kh, kw, inChannels, outChannels}: F
   return {words, nonzeros};
 }
 
-function popcount(word: number): number {
+/** Bits of a 32-bit integer that are 1. */
+export function popcount(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
-  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+  x = (x + (x >>> 4)) & 0x0f0f0f0f;
+  x += x >>> 8;
+  return (x + (x >>> 16)) & 0x3f;
 }
 
 function perBlockSize(f: (n: BlockSize) => number): Record<BlockSize, number> {

@@ -30,6 +30,11 @@ export function orderByNorm(norms: Float64Array): ChannelOrder {
   return Int32Array.from(norms.keys()).sort((a, b) => (rank[a] === rank[b] ? a - b : rank[b] > rank[a] ? 1 : -1));
 }
 
+/** The order in which nothing moves. */
+export function identityOrder(channels: number): ChannelOrder {
+  return Int32Array.from({length: channels}, (_, channel) => channel);
+}
+
 /** True where nothing moves. */
 export function isIdentity(order: ChannelOrder): boolean {
   return order.every((channel, position) => channel === position);

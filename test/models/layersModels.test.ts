@@ -1,23 +1,12 @@
-import {existsSync} from 'node:fs';
-import {join} from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import {loadLayersModel} from '@tensorflow/tfjs-layers';
 import {backendInfo, configure, planLayersModel} from '../../src';
 import type {BlockSparseBackend} from '../../src/backend';
 import {OURS, useVariant} from '../support/backends';
 import {randomFloats, randomNumbers} from '../support/random';
-import {errorOfRange, readModel} from '../support/realModels';
+import {errorOfRange, readModel, realLayersModels} from '../support/realModels';
 
-const ROOT = join(__dirname, '../..');
-const CASES = [
-  {
-    name: 'super-resolution from npm',
-    path: join(ROOT, 'node_modules/@upscalerjs/default-model/models/model.json'),
-    scale: 255,
-    size: 48,
-  },
-  {name: 'pet_localize_u8', path: join(ROOT, '../shared/models/pet_localize_u8/model.json'), scale: 1, size: 256},
-].filter(({name, path}) => existsSync(path) || (console.info(`${name} is absent: skipped`), false));
+const CASES = realLayersModels();
 
 describe('a layers model', () => {
   beforeAll(() => useVariant('relaxed'));

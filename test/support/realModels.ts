@@ -49,6 +49,19 @@ export function realGraphModels(): (readonly [name: string, path: string])[] {
   return [...sharedGraphModels(), ...npmGraphModels()].map((path) => [modelName(path), path]);
 }
 
+/** Layers models that are there, with what to feed them: the size of images, the largest of their values. */
+export function realLayersModels(): {name: string; path: string; scale: number; size: number}[] {
+  return [
+    {
+      name: 'super-resolution from npm',
+      path: join(ROOT, 'node_modules/@upscalerjs/default-model/models/model.json'),
+      scale: 255,
+      size: 48,
+    },
+    {name: 'pet_localize_u8', path: join(SHARED, 'pet_localize_u8/model.json'), scale: 1, size: 256},
+  ].filter(({name, path}) => existsSync(path) || (console.info(`${name} is absent: skipped`), false));
+}
+
 /** A name to call a model by in a test. */
 export function modelName(path: string): string {
   return relative(path.startsWith(SHARED) ? SHARED : join(ROOT, 'node_modules'), path).replace(/\/model\.json$/, '');

@@ -5,13 +5,17 @@ import {avgPoolConfig} from './avgPool';
 import {batchMatMulConfig} from './batchMatMul';
 import {concatConfig} from './concat';
 import {conv2DConfig} from './conv2d';
+import {conv2DBackpropFilterConfig} from './conv2DBackpropFilter';
 import {conv2DBackpropInputConfig} from './conv2DBackpropInput';
 import {depthToSpaceConfig} from './depthToSpace';
 import {depthwiseConv2dConfig} from './depthwiseConv2d';
+import {depthwiseConv2dNativeBackpropFilterConfig} from './depthwiseConv2dNativeBackpropFilter';
+import {depthwiseConv2dNativeBackpropInputConfig} from './depthwiseConv2dNativeBackpropInput';
 import {equalConfig} from './equal';
 import {fusedConv2DConfig} from './fusedConv2d';
 import {fusedDepthwiseConv2DConfig} from './fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './fusedMatMul';
+import {identityConfig} from './identity';
 import {leakyReluConfig} from './leakyRelu';
 import {maximumConfig} from './maximum';
 import {maxPoolConfig} from './maxPool';
@@ -41,13 +45,17 @@ export const kernelConfigs: readonly KernelConfig[] = [
   batchMatMulConfig,
   concatConfig,
   conv2DConfig,
+  conv2DBackpropFilterConfig,
   conv2DBackpropInputConfig,
   depthToSpaceConfig,
   depthwiseConv2dConfig,
+  depthwiseConv2dNativeBackpropFilterConfig,
+  depthwiseConv2dNativeBackpropInputConfig,
   equalConfig,
   fusedConv2DConfig,
   fusedDepthwiseConv2DConfig,
   fusedMatMulConfig,
+  identityConfig,
   leakyReluConfig,
   maximumConfig,
   maxPoolConfig,
