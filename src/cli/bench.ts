@@ -2,6 +2,7 @@
 import {dispose, version_core, type NamedTensorMap} from '@tensorflow/tfjs-core';
 import type {Command} from 'commander';
 import {backendInfo, configure, pruneGraphModel, type PruneOptions} from '../index';
+import {randomNumbers} from '../pruning/random';
 import {inputShape, integer, type InputShapes} from './arguments';
 import {addCommand, MODEL_ARGUMENT, printResult} from './commands';
 import {describe as describeDifferences} from './compare';
@@ -62,7 +63,7 @@ async function bench(name: string, flags: Flags, command: Command): Promise<void
   }
   const stock = await startEngine(STOCK, model);
   const plan = planInputs(stock.model, flags.input);
-  const inputs = randomInputs(plan, 0);
+  const inputs = randomInputs(plan, randomNumbers(0));
   const measured = await interleave([ours, stock], inputs, flags.runs);
   dispose(inputs);
 

@@ -40,7 +40,7 @@ export async function drawLayers(artifacts: io.ModelArtifacts, options: PruneOpt
     const scores = l1BlockScores(values(), description, layer.n);
     const strongest = scores.reduce((most, score) => Math.max(most, score), 0);
     const draw = (blocks: Float64Array) => dataUrl(picture(blocks, strongest, description, layer.n));
-    const left = after.get(layer.name) ?? after.get(`${layer.name}${REARRANGED}`)!;
+    const left = after.get(layer.name) ?? renamed(after, layer.name);
     const first = draw(scores);
     const second = draw(l1BlockScores(left.values(), description, layer.n));
     return {
@@ -54,8 +54,13 @@ export async function drawLayers(artifacts: io.ModelArtifacts, options: PruneOpt
   return {options, report, layers};
 }
 
-/** What rearranging appends to a node's name. */
-const REARRANGED = '/1xn';
+/** Rearranging appends /1xn to a node's name, and a number if there is such a node. */
+function renamed(filters: ReadonlyMap<string, Filter>, name: string): Filter {
+  const start = `${name}/1xn`;
+  const found = [...filters].find(([other]) => other.startsWith(start) && /^(_\d+)?$/.test(other.slice(start.length)));
+  if (found === undefined) throw new Error(`the pruned model has no layer '${name}'`);
+  return found[1];
+}
 
 function filtersOf(artifacts: io.ModelArtifacts): ReadonlyMap<string, Filter> {
   const graph = ModelGraph.from(artifacts);

@@ -1,6 +1,7 @@
 /** `blocksparse-1xn compare`: two models on the same inputs. */
-import {dispose} from '@tensorflow/tfjs-core';
+import {dispose, type NamedTensorMap} from '@tensorflow/tfjs-core';
 import {Option, type Command} from 'commander';
+import {randomNumbers} from '../pruning/random';
 import {inputShape, integer, seed, type InputShapes} from './arguments';
 import {addCommand, MODEL_ARGUMENT, printResult} from './commands';
 import {OutputComparison, type OutputDifference} from './differences';
@@ -43,7 +44,8 @@ async function compare(firstName: string, secondName: string, flags: Flags): Pro
   const inputs = planInputs(first.model, flags.input);
   planInputs(second.model, Object.fromEntries(inputs.map(({name, shape}) => [name, shape])));
 
-  const outputs = await compareOn(first, second, samples, (sample) => randomInputs(inputs, flags.seed + sample));
+  const random = randomNumbers(flags.seed);
+  const outputs = await compareOn(first, second, samples, () => randomInputs(inputs, random));
   const result = {first: firstName, second: secondName, backend, samples, seed: flags.seed, inputs, outputs};
   printResult(flags.json, result, () => describe(outputs, `${samples} random inputs on ${backend}`));
 }
@@ -62,13 +64,13 @@ async function compareOn(
   first: Engine,
   second: Engine,
   samples: number,
-  inputsOf: (sample: number) => ReturnType<typeof randomInputs>,
+  nextInputs: () => NamedTensorMap,
 ): Promise<OutputDifference[]> {
   const comparisons = new Map(first.model.outputs.map(({name}) => [name, new OutputComparison(name)]));
   const progress = showProgress('comparing', samples);
   try {
     for (let sample = 0; sample < samples; sample++) {
-      const inputs = inputsOf(sample);
+      const inputs = nextInputs();
       const expected = await first.run(inputs);
       const {outputs} = await second.run(inputs);
       for (const output of expected.outputs) {

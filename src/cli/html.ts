@@ -5,7 +5,8 @@ export class Html {
   constructor(readonly text: string) {}
 }
 
-export type Child = Html | string | number | null | readonly Child[];
+/** `null` and `false` leave nothing. */
+export type Child = Html | string | number | null | false | readonly Child[];
 
 const ENTITIES: Readonly<Record<string, string>> = {'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'};
 /** Elements without an end. */
@@ -24,7 +25,7 @@ export function element(
 }
 
 function render(child: Child): string {
-  if (child === null) return '';
+  if (child === null || child === false) return '';
   if (child instanceof Html) return child.text;
   return Array.isArray(child) ? child.map(render).join('') : escape(String(child));
 }

@@ -1,7 +1,6 @@
 /** What a model is fed to measure or compare it: shapes where it leaves them open, and random values. */
 import type {GraphModel} from '@tensorflow/tfjs-converter';
 import {tensor, type NamedTensorMap} from '@tensorflow/tfjs-core';
-import {randomNumbers} from '../pruning/random';
 import type {InputShapes} from './arguments';
 import {UsageError, UserError} from './errors';
 
@@ -53,9 +52,8 @@ interface Signature {
   >;
 }
 
-/** Random tensors, the same for the same seed: floats in [-1, 1), integers in 0 to 255. The caller disposes of them. */
-export function randomInputs(plan: readonly PlannedInput[], seed: number): NamedTensorMap {
-  const random = randomNumbers(seed);
+/** Tensors of the next random numbers: floats in [-1, 1), integers in 0 to 255. The caller disposes of them. */
+export function randomInputs(plan: readonly PlannedInput[], random: () => number): NamedTensorMap {
   return Object.fromEntries(
     plan.map(({name, dtype, shape}) => {
       const size = shape.reduce((product, length) => product * length, 1);

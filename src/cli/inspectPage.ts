@@ -77,11 +77,10 @@ function layerFigure({layer, width, height, before, after}: LayerDrawing): Html 
       {},
       `${shapeOf(shape)}, N = ${n}: ${share(blocksBefore)} blocks`,
       after === null ? null : ` → ${share(blocksAfter)}, ${percent(l1Kept, 1)} of the l1 norm`,
-      leftAlone !== null
-        ? `. Left alone: ${leftAlone}.`
-        : rearranged
-          ? '. Output channels rearranged.'
-          : `. Output channels in their old order: ${notRearranged}.`,
+      leftAlone === null ? '.' : `. Not pruned: ${leftAlone}.`,
+      rearranged
+        ? ' Output channels rearranged.'
+        : leftAlone === null && ` Output channels in their old order: ${notRearranged}.`,
     ),
   );
 }

@@ -26,7 +26,7 @@ export function formatTable(all: readonly Column[], cells: readonly (readonly st
   const table = new Table({
     head: columns.map(({title}) => pc.bold(title)),
     colAligns: columns.map(({text}) => (text ? 'left' : 'right')),
-    style: {head: [], border: []},
+    style: {head: [], border: [], compact: true},
   });
   table.push(...rows.map(([name, ...rest]) => [name.length > room ? `…${name.slice(1 - room)}` : name, ...rest]));
   return table.toString();

@@ -48,7 +48,7 @@ describe('blocksparse-1xn inspect --html', () => {
   const page = () => path.join(folder, 'page.html');
 
   test('draws each block of each layer, before and after', () => {
-    const args = ['--html', page(), '--n', '2', '--sparsity', '0.5', '--layers', 'project'];
+    const args = ['--html', page(), '--n', '2', '--sparsity', '0.5', '--layers', 'project', '--rearrange', 'none'];
     expect(callCli(['inspect', model, ...args, '--force']).status).toBe(0);
     const html = readFileSync(page(), 'utf8');
     const pictures = [...html.matchAll(/src="data:image\/png;base64,([^"]+)" alt="blocks of (\S+) (\w+)/g)].map(
@@ -79,7 +79,8 @@ describe('blocksparse-1xn inspect --html', () => {
     const {html} = callForJson<{html: string}>(['inspect', plain, '--html', page(), '--force']);
     expect(html).toBe(page());
     const text = readFileSync(page(), 'utf8');
-    expect(text).toContain('alt="blocks of expand afterwards"');
+    for (const layer of ['stem', 'expand', 'project', 'logits'])
+      expect(text).toContain(`alt="blocks of ${layer} afterwards"`);
     expect(text).toContain('Nothing but zeros was dropped');
     expect(text).not.toMatch(/(src|href)="(?!data:)/);
     expect(text).not.toMatch(/<script|url\(/);

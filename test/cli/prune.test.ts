@@ -43,7 +43,7 @@ describe('blocksparse-1xn prune', () => {
     const {stdout, stderr} = callCli(['prune', model, out]);
     expect(stdout).toMatch(/expand .*1×1×16×32 .* rearranged/);
     expect(stdout).toContain('left alone: it is the first convolution');
-    expect(stdout).toMatch(/2 of 4 layers pruned, 1 rearranged: blocks \d+ -> \d+, multiply-adds/);
+    expect(stdout).toMatch(/2 of 4 layers pruned, 3 rearranged: blocks \d+ -> \d+, multiply-adds/);
     expect(stdout).toContain('accuracy is lower than that of the original');
     expect(stdout).toContain(`Written to ${out}: 2 files`);
     expect(stderr).toBe('');
@@ -70,7 +70,7 @@ describe('blocksparse-1xn prune', () => {
       const {report} = callForJson<{report: PruneReport}>(['prune', model, out, '--force', ...args]);
       return report.layers.filter((layer) => layer.leftAlone === null).map(({name, rearranged}) => [name, rearranged]);
     };
-    expect(pruned('--layers', 'project')).toEqual([['project', false]]);
+    expect(pruned('--layers', 'project')).toEqual([['project', true]]);
     expect(pruned('--layers', 'expand,stem', '--rearrange', 'none')).toEqual([
       ['stem', false],
       ['expand', false],
