@@ -21,15 +21,13 @@ const minify = terser({
   format: {comments: /webpackIgnore|@vite-ignore/}, // other bundlers read these
 });
 
+const bundle = (id, options) => build({entryPoints: [id], bundle: true, write: false, format: 'esm', ...options});
+
 /** Transpiles all modules as one, for only so does esbuild put the numbers of one module's enums into another. */
 const transpile = {
   name: 'transpile',
   async load(id) {
-    const {outputFiles} = await build({
-      entryPoints: [id],
-      bundle: true,
-      write: false,
-      format: 'esm',
+    const {outputFiles} = await bundle(id, {
       target: 'es2022',
       external: ['@tensorflow/*'],
       sourcemap: 'external',
@@ -46,11 +44,7 @@ const LIBRARY = path.resolve('dist/index.mjs');
 const commandLine = {
   name: 'command-line',
   async load(id) {
-    const {outputFiles} = await build({
-      entryPoints: [id],
-      bundle: true,
-      write: false,
-      format: 'esm',
+    const {outputFiles} = await bundle(id, {
       platform: 'node',
       target: 'node20',
       packages: 'external',

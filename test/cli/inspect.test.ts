@@ -1,27 +1,16 @@
-import {readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {PNG} from 'pngjs';
 import type {ModelInspection} from '../../src';
 import {inspectModel, pruneArtifacts} from '../../src/graph';
-import {
-  callCli,
-  callForJson,
-  expectOneLine,
-  smallClassifier,
-  temporaryFolder,
-  writeModel,
-} from '../support/commandLine';
+import {callCli, callForJson, expectOneLine, smallClassifier, withModel, writeModel} from '../support/commandLine';
 import {readModel} from '../support/realModels';
 
 let folder: string;
 let model: string;
 
-beforeAll(() => {
-  folder = temporaryFolder();
-  const {artifacts} = pruneArtifacts(smallClassifier(), {n: 4, sparsity: 0.5, layers: ['expand']});
-  model = writeModel(path.join(folder, 'model'), artifacts);
-});
-afterAll(() => rmSync(folder, {recursive: true, force: true}));
+const halfExpanded = () => pruneArtifacts(smallClassifier(), {n: 4, sparsity: 0.5, layers: ['expand']}).artifacts;
+withModel(halfExpanded, (made) => ({folder, model} = made));
 
 describe('blocksparse-1xn inspect', () => {
   test('prints what inspectModel says, and its sums, as one JSON object', () => {

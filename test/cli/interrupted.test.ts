@@ -1,6 +1,6 @@
 // What an interrupted `prune` leaves: nothing new, and what was there before.
 import {once} from 'node:events';
-import {existsSync, readdirSync, rmSync} from 'node:fs';
+import {existsSync, readdirSync} from 'node:fs';
 import path from 'node:path';
 import {
   callCli,
@@ -9,7 +9,7 @@ import {
   largeModel,
   smallClassifier,
   startCli,
-  temporaryFolder,
+  withModel,
   writeModel,
   type CallOptions,
 } from '../support/commandLine';
@@ -18,12 +18,14 @@ let folder: string;
 let model: string;
 let out: string;
 
-beforeEach(() => {
-  folder = temporaryFolder();
-  model = writeModel(path.join(folder, 'model'), largeModel());
-  out = path.join(folder, 'out');
-});
-afterEach(() => rmSync(folder, {recursive: true, force: true}));
+withModel(
+  largeModel,
+  (made) => {
+    ({folder, model} = made);
+    out = path.join(folder, 'out');
+  },
+  [beforeEach, afterEach],
+);
 
 /** Has Node run a module first, which may put its own functions into `fs`. */
 const withFs = (source: string): CallOptions => ({

@@ -1,6 +1,6 @@
 // What the command line takes as a model: paths, folders, npm packages, URLs; and what it says of those that are none.
 import {once} from 'node:events';
-import {copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync} from 'node:fs';
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import path from 'node:path';
@@ -11,18 +11,14 @@ import {
   expectOneLine,
   smallClassifier,
   startCli,
-  temporaryFolder,
+  withModel,
   writeModel,
 } from '../support/commandLine';
 
 let folder: string;
 let model: string;
 
-beforeAll(() => {
-  folder = temporaryFolder();
-  model = writeModel(path.join(folder, 'model'), smallClassifier());
-});
-afterAll(() => rmSync(folder, {recursive: true, force: true}));
+withModel(smallClassifier, (made) => ({folder, model} = made));
 
 const LAYERS = ['stem', 'expand', 'project', 'logits'];
 const layersOf = (name: string, cwd = folder) =>

@@ -1,4 +1,4 @@
-import {mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import type {PruneReport} from '../../src';
 import {pruneArtifacts} from '../../src/graph';
@@ -9,7 +9,7 @@ import {
   filesIn,
   largeModel,
   smallClassifier,
-  temporaryFolder,
+  withModel,
   writeModel,
 } from '../support/commandLine';
 import {readModel} from '../support/realModels';
@@ -18,12 +18,11 @@ let folder: string;
 let model: string;
 let out: string;
 
-beforeEach(() => {
-  folder = temporaryFolder();
-  model = writeModel(path.join(folder, 'model'), smallClassifier());
+const use = (made: {folder: string; model: string}) => {
+  ({folder, model} = made);
   out = path.join(folder, 'out');
-});
-afterEach(() => rmSync(folder, {recursive: true, force: true}));
+};
+withModel(smallClassifier, use, [beforeEach, afterEach]);
 
 describe('blocksparse-1xn prune', () => {
   test('writes what pruneGraphModel makes, bit for bit, as a standard model', () => {

@@ -1,16 +1,8 @@
 // The commands that run models: bench and compare.
-import {rmSync} from 'node:fs';
 import path from 'node:path';
 import {writeSmallModel} from '../bench/smallModel';
 import {ConvGraphBuilder} from '../graph/convGraphs';
-import {
-  callCli,
-  callForJson,
-  expectOneLine,
-  smallClassifier,
-  temporaryFolder,
-  writeModel,
-} from '../support/commandLine';
+import {callCli, callForJson, expectOneLine, smallClassifier, withModel, writeModel} from '../support/commandLine';
 import {readModel} from '../support/realModels';
 import {pruneArtifacts} from '../../src/graph';
 
@@ -45,12 +37,10 @@ let model: string;
 /** Its outputs depend on values in shape, so that only `executeAsync` can run it. */
 let dynamic: string;
 
+withModel(smallClassifier, (made) => ({folder, model} = made));
 beforeAll(() => {
-  folder = temporaryFolder();
-  model = writeModel(path.join(folder, 'model'), smallClassifier());
   dynamic = writeSmallModel(folder);
 });
-afterAll(() => rmSync(folder, {recursive: true, force: true}));
 
 describe('blocksparse-1xn compare', () => {
   test.each(['blocksparse-1xn', 'wasm', 'cpu'])('finds a model equal to itself on %s', (backend) => {

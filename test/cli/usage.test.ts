@@ -1,18 +1,14 @@
 // Help, exit codes, and what is said of a command line that makes no sense.
-import {readFileSync, rmSync} from 'node:fs';
+import {readFileSync} from 'node:fs';
 import path from 'node:path';
-import {callCli, expectOneLine, smallClassifier, temporaryFolder, writeModel} from '../support/commandLine';
+import {callCli, expectOneLine, smallClassifier, withModel} from '../support/commandLine';
 
 const COMMANDS = ['prune', 'inspect', 'bench', 'compare', 'convert-back'];
 
 let folder: string;
 let model: string;
 
-beforeAll(() => {
-  folder = temporaryFolder();
-  model = writeModel(path.join(folder, 'model'), smallClassifier());
-});
-afterAll(() => rmSync(folder, {recursive: true, force: true}));
+withModel(smallClassifier, (made) => ({folder, model} = made));
 
 describe('help', () => {
   test('lists the commands, and exits with 0', () => {

@@ -1,6 +1,6 @@
 // The built command line in a process of its own, and models for it on disk.
 import {spawn, spawnSync, type ChildProcess, type SpawnSyncReturns} from 'node:child_process';
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import type {io} from '@tensorflow/tfjs-core';
@@ -39,6 +39,24 @@ export function expectOneLine(run: SpawnSyncReturns<string>, status: number, mes
 }
 
 export const temporaryFolder = (): string => mkdtempSync(path.join(tmpdir(), 'cli-'));
+
+/**
+ * Makes a temporary folder with a model for the tests of a file, and removes it afterwards.
+ *
+ * @param use is given the two paths
+ */
+export function withModel(
+  make: () => io.ModelArtifacts,
+  use: (made: {folder: string; model: string}) => void,
+  [before, after] = [beforeAll, afterAll],
+): void {
+  let folder: string;
+  before(() => {
+    folder = temporaryFolder();
+    use({folder, model: writeModel(path.join(folder, 'model'), make())});
+  });
+  after(() => rmSync(folder, {recursive: true, force: true}));
+}
 
 /** A classifier of small images: convolutions, a depthwise one, a residual sum, a MatMul, softmax. */
 export function smallClassifier(seed = 1): io.ModelArtifacts {
