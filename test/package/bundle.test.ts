@@ -23,7 +23,14 @@ describe('dist/', () => {
 
   test('has every file that package.json names', () => {
     const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-    const named = JSON.stringify([manifest.main, manifest.module, manifest.types, manifest.unpkg, manifest.exports]);
+    const named = JSON.stringify([
+      manifest.main,
+      manifest.module,
+      manifest.types,
+      manifest.unpkg,
+      manifest.exports,
+      manifest.bin,
+    ]);
     const files = [...named.matchAll(/"(\.\/dist\/[^"]+)"/g)].map(([, file]) => file);
     expect(files.length).toBeGreaterThan(5);
     for (const file of files) expect([file, existsSync(path.join(ROOT, file))]).toEqual([file, true]);
@@ -50,7 +57,7 @@ describe('dist/', () => {
     expect(text).not.toContain('Unknown prune option');
   });
 
-  test.each([...BUNDLES, ...DECLARATIONS])('has no path of the machine that built it in %s', (file) => {
+  test.each([...BUNDLES, ...DECLARATIONS, 'cli.mjs'])('has no path of the machine that built it in %s', (file) => {
     expect(read(file)).not.toContain(ROOT);
     expect(read(file)).not.toContain('file://');
   });
@@ -62,5 +69,15 @@ describe('dist/', () => {
     expect(names.filter((name) => name.startsWith('node:') || builtinModules.includes(name))).toEqual([]);
     // tfjs is the app's own; anything else would be a dependency that package.json does not state.
     expect(names.filter((name) => !name.startsWith('@tensorflow/tfjs-'))).toEqual([]);
+  });
+
+  test('has a command line that imports the library beside it, and else what package.json names', () => {
+    const {dependencies, peerDependencies} = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+    const imported = [...read('cli.mjs').matchAll(/(?:\bfrom |\bimport\()["']([^"']+)["']/g)].map(([, name]) => name);
+    expect(imported).toEqual(expect.arrayContaining(['./index.mjs', ...Object.keys(dependencies)]));
+    const known = ['./index.mjs', ...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+    // The backend cpu comes with that of wasm; it is imported on request.
+    const others = imported.filter((name) => !known.includes(name) && name !== '@tensorflow/tfjs-backend-cpu');
+    expect(others.filter((name) => !name.startsWith('node:'))).toEqual([]);
   });
 });

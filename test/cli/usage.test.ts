@@ -1,0 +1,84 @@
+// Help, exit codes, and what is said of a command line that makes no sense.
+import {readFileSync} from 'node:fs';
+import path from 'node:path';
+import {callCli, expectOneLine, smallClassifier, withModel} from '../support/commandLine';
+
+const COMMANDS = ['prune', 'inspect', 'bench', 'compare', 'convert-back'];
+
+let folder: string;
+let model: string;
+
+withModel(smallClassifier, (made) => ({folder, model} = made));
+
+describe('help', () => {
+  test('lists the commands, and exits with 0', () => {
+    const {status, stdout, stderr} = callCli(['--help']);
+    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  test.each(COMMANDS)('of %s has its options and examples, and exits with 0', (command) => {
+    const {status, stdout, stderr} = callCli([command, '--help']);
+    expect(stdout).toMatch(/--json +print one JSON object/);
+    expect(stdout).toMatch(new RegExp(`Examples:\n  npx blocksparse-1xn ${command} \\S`));
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  test('stands in for a command that is missing, with exit code 2', () => {
+    const {status, stdout, stderr} = callCli([]);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('Usage: blocksparse-1xn');
+  });
+});
+
+test('--version prints that of the package', () => {
+  const manifest = JSON.parse(readFileSync(path.resolve(__dirname, '../../package.json'), 'utf8'));
+  const {status, stdout} = callCli(['--version']);
+  expect([status, stdout]).toEqual([0, `${manifest.version}\n`]);
+});
+
+describe('a mistake is told in one line, with exit code 2:', () => {
+  test.each<[string, string[], RegExp]>([
+    ['an unknown command', ['shrink'], /unknown command 'shrink' \(blocksparse-1xn --help shows how\)/],
+    ['an unknown option', ['prune', 'a', 'b', '--fast'], /unknown option '--fast' \(blocksparse-1xn prune --help/],
+    ['a missing argument', ['prune', 'a'], /missing required argument 'out'/],
+    ['an argument too many', ['inspect', 'a', 'b'], /too many arguments/],
+    ['an unknown N', ['prune', 'a', 'b', '--n', '3'], /one of 1, 2, 4, 8, 16, 32, or auto/],
+    ['a rate above 1', ['prune', 'a', 'b', '--sparsity', '50'], /a number from 0 to 1, like 0\.5/],
+    ['an empty rate', ['prune', 'a', 'b', '--sparsity', ''], /a number from 0 to 1/],
+    ['an unknown criterion', ['prune', 'a', 'b', '--criterion', 'l2'], /Allowed choices are l1, random/],
+    ['an unknown budget', ['prune', 'a', 'b', '--budget', 'time'], /Allowed choices are macs, weights, latency/],
+    ['a seed that is no number', ['prune', 'a', 'b', '--seed', 'x'], /a whole number of at least 0/],
+    ['a hole in a list of layers', ['prune', 'a', 'b', '--layers', 'c,,d'], /node names separated by commas/],
+    ['--float16 without --packed', ['prune', 'a', 'b', '--float16'], /--float16 goes with --packed/],
+    ['no runs', ['bench', 'a', '--runs', '0'], /a whole number from 1 to 1000000/],
+    ['too many threads', ['bench', 'a', '--threads', '65'], /from 1 to 64/],
+    ['options of pruning without a rate', ['bench', 'a', '--n', '8'], /--n is of pruning: give --sparsity/],
+    ['options of pictures without a page', ['inspect', 'a', '--sparsity', '0.5'], /give --html FILE/],
+    ['an input without its shape', ['inspect', 'a', '--input', 'image'], /like input=1,224,224,3/],
+    ['an input of no size', ['inspect', 'a', '--input', 'image=1,0'], /like input=1,224,224,3/],
+    ['an unknown backend', ['compare', 'a', 'b', '--backend', 'gpu'], /Allowed choices are blocksparse-1xn, wasm, cpu/],
+  ])('%s', (_, args, message) => {
+    expectOneLine(callCli(args), 2, message);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    [
+      'an unknown layer',
+      ['prune', 'MODEL', 'OUT', '--layers', 'stem,nobody'],
+      /names 'nobody', .*stem, expand, project/,
+    ],
+    ['an unknown input', ['inspect', 'MODEL', '--input', 'picture=1,12,12,3'], /names 'picture', .*inputs: image/],
+    ['an unknown input', ['bench', 'MODEL', '--input', 'picture=1,12,12,3'], /no such input; it has image/],
+    ['an input of another size', ['compare', 'MODEL', 'MODEL', '--input', 'image=1,9,9,3'], /takes \[-1, 12, 12, 3\]/],
+  ])('%s of a model: %j', (_, args, message) => {
+    const names: Record<string, string> = {MODEL: model, OUT: path.join(folder, 'out')};
+    expectOneLine(callCli(args.map((arg) => names[arg] ?? arg)), 2, message);
+  });
+});
+
+test('--debug shows where an error comes from', () => {
+  const {status, stderr} = callCli(['inspect', path.join(folder, 'none'), '--debug']);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^blocksparse-1xn: there is no model .*\n(.*\n)* +at /);
+});
