@@ -1,6 +1,6 @@
 /** Pictures of a model's blocks: a pixel each, the stronger the larger its l1 norm, as they are and after pruning. */
 import type {io} from '@tensorflow/tfjs-core';
-import {pruneGraphModel, type LayerReport, type PruneOptions, type PruneReport} from '../index';
+import {pruneGraphModel, unpackArtifacts, type LayerReport, type PruneOptions, type PruneReport} from '../index';
 import {ModelGraph} from '../graph/modelGraph';
 import {listLayers, readFilter, type LayerDescription} from '../graph/pruneLayers';
 import {inferShapes} from '../graph/shapes';
@@ -33,7 +33,7 @@ interface Filter {
 /** Draws every layer before and after `pruneGraphModel` with these options; a rate of 0 rearranges alone. */
 export async function drawLayers(artifacts: io.ModelArtifacts, options: PruneOptions): Promise<Drawing> {
   const {artifacts: pruned, report} = await pruneGraphModel(artifacts, options);
-  const before = filtersOf(artifacts);
+  const before = filtersOf(unpackArtifacts(artifacts));
   const after = filtersOf(pruned);
   const layers = report.layers.map((layer): LayerDrawing => {
     const {description, values} = before.get(layer.name)!;

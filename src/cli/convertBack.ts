@@ -21,7 +21,7 @@ export function addConvertBack(program: Command): void {
 async function convertBack(name: string, out: string, {force, json}: {force: boolean; json: boolean}): Promise<void> {
   checkFolder(out, force);
   const {artifacts} = await readGraphModel(name);
-  const saved = await saveModel(await unpackModel(artifacts, name), out, {force});
+  const saved = await saveModel(unpackModel(artifacts, name), out, {force});
   const text = () => `Written to ${out}: ${saved.files.length} files, ${megabytes(saved.bytes)}`;
   printResult(json, {model: name, out, ...saved}, text);
 }

@@ -57,9 +57,17 @@ function describe(report: PruneReport, out: string, {files, bytes}: SavedModel):
       `multiply-adds ${millions(totals.macsBefore)} -> ${millions(totals.macsAfter)} million` +
       (unknown > 0 ? ` (without ${unknown} layers of unknown size)` : '') +
       `, l1 norm kept ${percent(totals.l1Kept, 1)}`,
+    ...budgetLine(report),
     report.accuracy,
     `Written to ${out}: ${files.length} files, ${megabytes(bytes)}`,
   ].join('\n');
+}
+
+function budgetLine({totals: {budget}}: PruneReport): string[] {
+  if (!budget) return [];
+  const {kind, asked, reached, expectedMsBefore, expectedMsAfter} = budget;
+  const times = `${expectedMsBefore.toFixed(2)} -> ${expectedMsAfter.toFixed(2)} ms`;
+  return [`budget: ${percent(reached, 1)} of the ${kind} gone, ${percent(asked, 1)} asked; these layers are expected to take ${times}`]; // prettier-ignore
 }
 
 function layerTable(layers: readonly LayerReport[]): string {

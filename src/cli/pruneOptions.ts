@@ -1,11 +1,21 @@
 /** The options of pruning as the command line has them, and what they are for `pruneGraphModel`. */
 import {Option, type Command} from 'commander';
 import type {PruneOptions} from '../index';
-import {CRITERIA} from '../pruning';
+import {CRITERIA, PATTERNS} from '../pruning';
 import {blockSizeOrAuto, names, seed, share} from './arguments';
 import {UsageError} from './errors';
 
-const PRUNE_OPTIONS = ['n', 'sparsity', 'budget', 'criterion', 'seed', 'rearrange', 'layers', 'classifier'] as const;
+const PRUNE_OPTIONS = [
+  'n',
+  'sparsity',
+  'budget',
+  'criterion',
+  'seed',
+  'rearrange',
+  'pattern',
+  'layers',
+  'classifier',
+] as const;
 
 export interface PruneFlags {
   readonly n: number | 'auto';
@@ -14,6 +24,7 @@ export interface PruneFlags {
   readonly criterion: string;
   readonly seed: number;
   readonly rearrange?: string;
+  readonly pattern?: string;
   readonly layers?: readonly string[];
   readonly classifier?: true;
 }
@@ -37,22 +48,26 @@ export function addPruneOptions(command: Command, defaultSparsity?: number): Com
       new Option('--rearrange <how>', 'how output channels are put into order first').choices([
         'sort',
         'search',
+        'zeros',
         'none',
       ]),
     )
+    .addOption(new Option('--pattern <name>', 'for research: what is dropped in place of 1xN blocks').choices(PATTERNS))
     .option('--layers <names>', 'prune these layers alone: node names, separated by commas', names)
     .option('--classifier', 'prune the classifier, too');
 }
 
 /** @returns what `pruneGraphModel` takes; it checks the values itself. */
 export function toPruneOptions(flags: PruneFlags): PruneOptions {
-  const {n, sparsity, budget, criterion, seed, rearrange, layers, classifier} = flags;
+  const {n, sparsity, budget, criterion, seed, rearrange, pattern, layers, classifier} = flags;
   return {
-    n,
+    // Other patterns have no N.
+    ...((pattern ?? '1xN') === '1xN' && {n}),
     sparsity: budget === undefined ? sparsity : {[budget]: sparsity},
     criterion,
     seed,
     ...(rearrange !== undefined && {rearrange: rearrange === 'none' ? false : rearrange}),
+    ...(pattern !== undefined && {pattern}),
     ...(layers && {layers}),
     ...(classifier && {classifier}),
   } as PruneOptions;

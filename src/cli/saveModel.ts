@@ -32,7 +32,7 @@ export async function saveModel(
   folder: string,
   {force, packed, float16}: SaveOptions,
 ): Promise<SavedModel> {
-  const files = modelFiles(packed ? await packModel(artifacts, {float16}) : artifacts);
+  const files = modelFiles(packed ? packModel(artifacts, float16 ? {float16} : {}) : artifacts);
   const progress = showProgress(`writing ${folder}`, files.size);
   try {
     await writeFolder(folder, files, force, () => progress.step());
