@@ -52,6 +52,17 @@ describe.each(VARIANTS)('cast, %s', (variant) => {
     expectSame(result);
   });
 
+  it.each(['float32', 'int32', 'bool'] as const)('from %s to itself shares its data', async (dtype) => {
+    const x = tf.tensor1d([0, 1, 1], dtype);
+    const {numDataBuffers} = tf.memory();
+    const shared = tf.cast(x, dtype);
+    expect(shared.dataId).toBe(x.dataId);
+    expect(tf.memory().numDataBuffers).toBe(numDataBuffers);
+    x.dispose();
+    expect(Array.from(shared.dataSync())).toEqual([0, 1, 1]);
+    shared.dispose();
+  });
+
   it('of an empty tensor is stock’s', async () => {
     const result = await compareBackends(() => tf.cast(tf.zeros([0, 3], 'int32'), 'float32'));
     expect(result.taken).toBe(false);

@@ -178,12 +178,6 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
   for (const call of trace.calls) {
     // Reshapes and the like: their output is another view of their input's data.
     if (call.outputs.every(({dataId}) => buffers.has(dataId))) continue;
-    const copied = buffers.get(copiedBy(call)!) ?? -1;
-    if (copied >= trace.inputs.length) {
-      buffers.set(call.outputs[0].dataId, copied);
-      kernels++;
-      continue;
-    }
     const before = {tasks: recorder.recorded.length, buffers: made.length};
     recorder.label = `${call.kernelName} ${call.outputs.map(({shape}) => shape.join('x')).join()}`;
     const outputs = recordCall(recordingBackend, call, buffers);
@@ -199,12 +193,6 @@ function record(backend: BlockSparseBackend, trace: Trace, recording: 0 | 1): Re
     }
   }
   return {recorder, made, buffers, positions, kernels};
-}
-
-/** The data that a call copies as it is, which a program need not: nobody writes to it again. An output must not be an input. */
-function copiedBy({kernelName, inputs, outputs}: TracedCall): object | null {
-  const {x} = inputs as {readonly x?: TensorInfo};
-  return (kernelName === 'Identity' || kernelName === 'Cast') && x!.dtype === outputs[0].dtype ? x!.dataId : null;
 }
 
 /** The outputs, on buffers of the recording; null if the call cannot be recorded. */
