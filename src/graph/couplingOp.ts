@@ -16,6 +16,9 @@ export interface CoupledConstant {
   readonly axes: Layout;
 }
 
+/** Looks at an op's inputs, asks of their channels what it has to, and says where these are in the outputs. */
+export type CouplingRule = (op: CouplingOp) => Outputs;
+
 /** What is known of a graph's channels while it is looked through. */
 export interface CouplingState {
   readonly graph: ModelGraph;
@@ -53,6 +56,11 @@ export class CouplingOp {
     readonly node: GraphNode,
   ) {
     this.inputs = state.graph.inputs(node);
+  }
+
+  /** The numbers of the inputs, from `first` on. */
+  slots(first = 0): number[] {
+    return [...this.inputs.keys()].slice(first);
   }
 
   /** The channels of an input; `undefined` where not even its rank is known. */
