@@ -154,6 +154,16 @@ describe('groups of channels', () => {
     expect(constantsOf(found)['dense/weights of dense/1']).toBe(`0[${Array(144).fill('1:3').join(' ')}]`);
   });
 
+  test('a flattened image that becomes an image again has its channels where they were', () => {
+    const g = new ConvGraphBuilder();
+    const conv = g.conv('conv', g.input('x', [-1, 6, 6, 5]), {out: 4});
+    const flat = g.add('flat', 'Reshape', [conv, g.ints('to', [-1, 144])], {}, 144);
+    const image = g.add('image', 'Reshape', [flat, g.ints('back', [-1, 6, 6, 4])], {}, 4);
+    const found = find(g.artifacts([g.conv('last', image)]));
+    expect(producersOf(found)).toEqual(['4: conv']);
+    expect(tensorsOf(found).image).toBe('3[0:4]');
+  });
+
   test('a dense layer inside the net is a producer, whichever way round its weights are stored', () => {
     const g = new ConvGraphBuilder();
     const a = g.matMul('a', g.input('x', [-1, 5]), 6);
