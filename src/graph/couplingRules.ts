@@ -22,7 +22,8 @@ import {BINARY_OPS, CONVOLUTION_OPS, DEPTHWISE_OPS, MATMUL_OPS, REDUCTION_OPS, U
 
 /** Looks through one node: where the channels of its inputs are in its outputs. */
 export function coupleChannels(op: CouplingOp): Outputs {
-  const rule = Object.hasOwn(RULES, op.node.op) ? RULES[op.node.op] : undefined;
+  const known = rulesByOp();
+  const rule = Object.hasOwn(known, op.node.op) ? known[op.node.op] : undefined;
   const outputs = rule ? rule(op) : op.stop('depends on their order');
   op.fixUnseen();
   return outputs;
@@ -171,41 +172,45 @@ const pool: CouplingRule = (op) => {
 const named = (ops: Iterable<string>, rule: CouplingRule): Record<string, CouplingRule> =>
   Object.fromEntries([...ops].map((op) => [op, rule]));
 
-const RULES: Readonly<Record<string, CouplingRule>> = {
-  ...named(UNARY_OPS, follow),
-  // Softmax over channels gives each channel its own share, whatever their order.
-  ...named(['ClipByValue', 'Softmax', 'LogSoftmax'], follow),
-  ...named(['ResizeBilinear', 'ResizeNearestNeighbor'], resize),
-  ...named(BINARY_OPS, elementwise(0, 1)),
-  ...named(['Prelu'], elementwise(0, 1)),
-  AddN: addN,
-  BiasAdd: nhwcOnly(elementwise(0, 1)),
-  ...named(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], nhwcOnly(elementwise(0, 1, 2, 3, 4))),
-  ...named(CONVOLUTION_OPS, nhwcOnly(convolution)),
-  ...named(DEPTHWISE_OPS, nhwcOnly(depthwise)),
-  Conv2DBackpropInput: nhwcOnly(transposedConvolution),
-  ...named(MATMUL_OPS, matMul),
-  ...named(REDUCTION_OPS, reduce),
-  ...named(['MaxPool', 'AvgPool'], nhwcOnly(pool)),
-  ...named(['Pad', 'PadV2', 'MirrorPad'], pad),
-  Reshape: reshape,
-  Squeeze: squeeze,
-  ExpandDims: expandDims,
-  Transpose: transpose,
-  ConcatV2: concat(-1),
-  Concat: concat(0),
-  Pack: pack,
-  Unpack: unpack,
-  Split: split,
-  SplitV: splitV,
-  Slice: slices,
-  StridedSlice: stridedSlice,
-  Tile: tile,
-  DepthToSpace: nhwcOnly(depthToSpace),
-  ...named(['SpaceToBatchND', 'BatchToSpaceND'], spaceToBatch),
-  // Only the sizes matter.
-  ...named(['Shape', 'Size', 'Rank'], (op) => {
-    op.layout(0);
-    return [];
-  }),
-};
+let rules: Readonly<Record<string, CouplingRule>> | undefined;
+
+/** The rules by op; a table that is made at import could not be left out by bundlers. */
+const rulesByOp = () =>
+  (rules ??= {
+    ...named(UNARY_OPS, follow),
+    // Softmax over channels gives each channel its own share, whatever their order.
+    ...named(['ClipByValue', 'Softmax', 'LogSoftmax'], follow),
+    ...named(['ResizeBilinear', 'ResizeNearestNeighbor'], resize),
+    ...named(BINARY_OPS, elementwise(0, 1)),
+    ...named(['Prelu'], elementwise(0, 1)),
+    AddN: addN,
+    BiasAdd: nhwcOnly(elementwise(0, 1)),
+    ...named(['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'], nhwcOnly(elementwise(0, 1, 2, 3, 4))),
+    ...named(CONVOLUTION_OPS, nhwcOnly(convolution)),
+    ...named(DEPTHWISE_OPS, nhwcOnly(depthwise)),
+    Conv2DBackpropInput: nhwcOnly(transposedConvolution),
+    ...named(MATMUL_OPS, matMul),
+    ...named(REDUCTION_OPS, reduce),
+    ...named(['MaxPool', 'AvgPool'], nhwcOnly(pool)),
+    ...named(['Pad', 'PadV2', 'MirrorPad'], pad),
+    Reshape: reshape,
+    Squeeze: squeeze,
+    ExpandDims: expandDims,
+    Transpose: transpose,
+    ConcatV2: concat(-1),
+    Concat: concat(0),
+    Pack: pack,
+    Unpack: unpack,
+    Split: split,
+    SplitV: splitV,
+    Slice: slices,
+    StridedSlice: stridedSlice,
+    Tile: tile,
+    DepthToSpace: nhwcOnly(depthToSpace),
+    ...named(['SpaceToBatchND', 'BatchToSpaceND'], spaceToBatch),
+    // Only the sizes matter.
+    ...named(['Shape', 'Size', 'Rank'], (op) => {
+      op.layout(0);
+      return [];
+    }),
+  });

@@ -69,8 +69,8 @@ export function* prepareFirstInference(model: GraphModel): Generator<LayerCall |
     if (!kind || !graph.isLive(name)) continue;
     const [input, ...constants] = graph.inputs(node);
     const shape = input.output === 0 && shapes.get(input.node);
-    // Not what stands behind an Identity: that makes a copy in every inference.
-    const [filter, bias] = constants.map((ref) => executor.weightMap[ref.node]?.[0]);
+    // An Identity between shares their data.
+    const [filter, bias] = constants.map(({node}) => executor.weightMap[graph.constantBehind(node) ?? '']?.[0]);
     if (!shape || shape.includes(null) || !filter) continue;
     if (filter.isDisposed) return;
     yield {

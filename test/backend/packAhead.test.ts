@@ -10,7 +10,7 @@ import {compute, inputsFor, isDynamic, readModel, realGraphModels} from '../supp
 const DENSE: LayerPath = {kind: 'dense'};
 
 /** Filters of `network` that are packed as matrices: two of its layers share theirs, another's is copied on its way. */
-const MATRICES = 6;
+const MATRICES = 7;
 const DEPTHWISE = 2;
 
 /** Every kind of layer that is packed; batch norms and activations to be folded and fused. */

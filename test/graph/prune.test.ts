@@ -428,7 +428,7 @@ describe('options that make no sense are refused with what is possible', () => {
     [{sparsity: 0.5, n: () => 64}, /'n' of layer 'stem' is 64/],
     [{sparsity: 0.5, criterion: 'l2'}, /'criterion' is 'l2': one of l1, random/],
     [{sparsity: 0.5, seed: 0.5}, /'seed' is 0\.5: an integer/],
-    [{sparsity: 0.5, rearrange: 'yes'}, /'rearrange' is 'yes': true, false or one of sort expected/],
+    [{sparsity: 0.5, rearrange: 'yes'}, /'rearrange' is 'yes': true, false or one of sort, search, zeros expected/],
     [{sparsity: 0.5, classifier: 1}, /'classifier' is 1: true or false/],
     [{sparsity: 0.5, layers: 'head'}, /'layers' is 'head': a list of node names or a function/],
     [{sparsity: 0.5, layers: ['nose']}, /'layers' names 'nose'.* It has: stem, expand, project, head, classifier\./],
