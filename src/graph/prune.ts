@@ -137,10 +137,14 @@ function pruneLayer(graph: ModelGraph, layer: Layer, plan: LayerPlan, options: P
   const {name} = layer.description;
   const {shape, n} = blockGrid(pattern, layer.description, plan.n);
   const filter = readFilter(graph, layer);
-  const norms = l1BlockScores(filter, shape, n);
-  const scores = criterion === 'l1' ? norms : blockScores(criterion, filter, shape, n, layerSeed(seed, name));
   const before = nonzeroBlocks(filter, shape, n);
-  const keep = selectBlocks(scores, 'sparsity' in plan ? plan.sparsity : 0);
+  let norms: Float64Array = new Float64Array();
+  let keep = before;
+  if ('sparsity' in plan) {
+    norms = l1BlockScores(filter, shape, n);
+    const scores = criterion === 'l1' ? norms : blockScores(criterion, filter, shape, n, layerSeed(seed, name));
+    keep = selectBlocks(scores, plan.sparsity);
+  }
   const after = before.map((nonzero, i) => nonzero & keep[i]);
   const blocksBefore = countOnes(before);
   const blocksAfter = countOnes(after);
@@ -164,7 +168,11 @@ function pruneLayer(graph: ModelGraph, layer: Layer, plan: LayerPlan, options: P
   };
 }
 
-const countOnes = (mask: Uint8Array): number => mask.reduce((sum, bit) => sum + bit, 0);
+function countOnes(mask: Uint8Array): number {
+  let ones = 0;
+  for (let i = 0; i < mask.length; i++) ones += mask[i];
+  return ones;
+}
 
 function countZeros(weights: Float32Array): number {
   let zeros = 0;

@@ -1,4 +1,5 @@
 import {blockRows, type BlockSize, type FilterShape} from '../packed';
+import {nthSmallest} from './nthSmallest';
 
 /** Scores from low to high; a NaN counts as the highest. */
 export function sortScores(scores: Float64Array): Float64Array {
@@ -18,7 +19,25 @@ const rank = (score: number): number => (Number.isNaN(score) ? Infinity : score)
  */
 export function selectBlocks(scores: Float64Array, sparsity: number): Uint8Array {
   if (!(sparsity >= 0 && sparsity <= 1)) throw new RangeError(`selectBlocks: sparsity is ${sparsity}, 0 to 1 expected`);
-  return firstToDrop(scores, [sparsity]);
+  const drop = Math.round(sparsity * scores.length);
+  const keep = new Uint8Array(scores.length).fill(1);
+  if (drop === 0) return keep;
+  const ranks = scores.map(rank);
+  const threshold = nthSmallest(ranks.slice(), drop - 1);
+  let ties = drop;
+  for (let i = 0; i < ranks.length; i++) {
+    if (ranks[i] < threshold) {
+      keep[i] = 0;
+      ties--;
+    }
+  }
+  for (let i = 0; ties > 0; i++) {
+    if (ranks[i] === threshold) {
+      keep[i] = 0;
+      ties--;
+    }
+  }
+  return keep;
 }
 
 /**

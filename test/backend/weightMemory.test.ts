@@ -116,7 +116,8 @@ describe('the dense copy of a packed weight', () => {
     const large = randomFloats(1024 * 2048, randomNumbers(5)); // 8 MiB
     const filter = tf.tensor4d(large, [1, 1, 1024, 2048]);
     tf.tidy(() => tf.conv2d(image(1024, 1), filter, 1, 'same'));
-    expect(bitsOf(grow(() => tf.clone(filter)).subarray(0, 99))).toBe(bitsOf(large.slice(0, 99)));
+    const negative = grow(() => tf.neg(filter)).subarray(0, 99);
+    expect(bitsOf(negative.map((value) => -value))).toBe(bitsOf(large.slice(0, 99)));
     filter.dispose();
     tf.dispose([filters, fill]);
     await useVariant('relaxed');

@@ -7,6 +7,7 @@ import {OURS, useVariant} from '../support/backends';
 import {expectSameOutputs, load, outputOf, type Output} from '../support/plannedModels';
 import {compute, inputsFor, isDynamic, readModel, realGraphModels, sharedGraphModels} from '../support/realModels';
 
+const SMALL_BYTES = 3e6;
 const HALF: PruneOptions = {n: 4, sparsity: 0.5};
 
 /** Outputs of some inferences: the third of a kind runs as a program. */
@@ -36,10 +37,9 @@ describe.each(realGraphModels())('%s', (_, path) => {
     const {artifacts: pruned} = pruneArtifacts(readModel(path), HALF);
     const {artifacts: packed, report} = packArtifacts(pruned);
     expect(report.bytesAfter).toBeLessThan(report.bytesBefore);
-    for (const [name, inferences] of [
-      ['wasm', 1],
-      [OURS, 3],
-    ] as const) {
+    // On other backends the model is unpacked at load: small ones tell that the right filters arrive.
+    const backends: [string, number][] = bytesOf(pruned) < SMALL_BYTES ? [['wasm', 1]] : [];
+    for (const [name, inferences] of [...backends, [OURS, 3]] as [string, number][]) {
       await tf.setBackend(name);
       const expected = await outputs(pruned, inferences);
       const held = () => {

@@ -137,7 +137,7 @@ export function errorOfRange(actual: ArrayLike<number>, expected: ArrayLike<numb
     const value = expected[i];
     if (value < low) low = value;
     if (value > high) high = value;
-    if (Object.is(actual[i], value)) continue;
+    if (actual[i] === value || (actual[i] !== actual[i] && value !== value)) continue;
     const difference = actual[i] > value ? actual[i] - value : value - actual[i];
     if (!(difference <= error)) error = difference; // a NaN stays
   }
