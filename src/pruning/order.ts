@@ -88,10 +88,14 @@ export function permuteAxis<T extends Float32Array | Int32Array>(
   // Copy through integers: a float copy may quieten a signalling NaN.
   const from = new Int32Array(values.buffer, values.byteOffset, values.length);
   const to = new Int32Array(permuted.buffer, permuted.byteOffset, permuted.length);
-  for (let o = 0, target = 0; o < outer; o++) {
+  for (let start = 0, target = 0; target < to.length; start += length * inner) {
     for (let position = 0; position < length; position++) {
-      const source = (o * length + order[position]) * inner;
-      for (let i = 0; i < inner; i++) to[target++] = from[source + i];
+      const source = start + order[position] * inner;
+      if (inner === 1) to[target++] = from[source];
+      else {
+        to.set(from.subarray(source, source + inner), target);
+        target += inner;
+      }
     }
   }
   return permuted;
