@@ -1,3 +1,14 @@
+export type {
+  Calibration,
+  CalibrationOptions,
+  CalibrationProgress,
+  MaxDrop,
+  OutputQuality,
+  RepairMethod,
+  RepairReport,
+  RepairStage,
+  SampleBatch,
+} from './calibrationOptions';
 export {prepareFirstInference} from './firstInference';
 export {ModelGraph, parseRef, type Consumer, type GraphNode, type Signature, type TensorRef} from './modelGraph';
 export {cleanUpGraph, type CleanUpResult, type Remark} from './cleanup';

@@ -2,6 +2,7 @@
 import type {io} from '@tensorflow/tfjs-core';
 import type {BlockSize} from '../packed';
 import type {Criterion, Pattern} from '../pruning';
+import type {CalibrationOptions} from './calibrationOptions';
 import type {LayerDescription} from './pruneLayers';
 import type {PruneReport} from './pruneReport';
 
@@ -24,7 +25,7 @@ export type PruneBudget = ({readonly macs: number} | {readonly weights: number} 
   readonly cap?: number;
 };
 
-export interface PruneOptions {
+export interface PruneOptions extends CalibrationOptions {
   /**
    * Share of the blocks to drop, 0 to 1, in each layer; 0 rearranges only. With a map, or where a function gives
    * `undefined`, the layers without a rate are left alone.

@@ -3,6 +3,7 @@ import type {BlockSize} from '../packed';
 import type {KeptShares, Pattern} from '../pruning';
 import type {LayerPlan} from './layerPlans';
 import type {LayerDescription} from './pruneLayers';
+import type {RepairReport} from './calibrationOptions';
 import {budgetOf, type BudgetKind, type PruneOptions} from './pruneOptions';
 
 export interface LayerReport {
@@ -90,6 +91,8 @@ export interface PruneReport {
   readonly lossless: boolean;
   /** What this means for the model's accuracy, in a sentence. */
   readonly accuracy: string;
+  /** What was measured on samples; `null` where none were given. */
+  readonly repair: RepairReport | null;
 }
 
 /** The counts of one layer, as `reportLayer` needs them. */
@@ -191,6 +194,7 @@ export function reportModel(
     },
     lossless,
     accuracy: lossless ? LOSSLESS : LOSSY,
+    repair: null,
   };
 }
 
