@@ -83,7 +83,7 @@ class ThreadedSolver implements BlockRowSolver {
         for (let batch; hand.alive && (batch = batches.shift());) {
           const {rows} = await hand.ask({matrix, columns, taps, jobs: batch.jobs}).catch((error: unknown) => {
             batches.unshift(batch!);
-            if (hand === this.own) throw error;
+            if (hand.alive) throw error;
             return {rows: []}; // a dead worker's batch is for others
           });
           matrix = undefined;

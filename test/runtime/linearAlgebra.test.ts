@@ -94,6 +94,9 @@ const LARGE: Shape = {
   seed: 7,
 };
 
+/** A layer whose jobs are some ten batches; slow for the plain solver. */
+const makeManyBatches = () => makeLayer({...LARGE, rows: Array.from({length: 6}, () => LARGE.rows).flat()});
+
 const solvers: Solver[] = [];
 const make = (threads: number) => {
   const solver = createBlockRowSolver(threads);
@@ -113,7 +116,7 @@ describe('block rows', () => {
         const layer = makeLayer(shape);
         expectSame(layer, await solveWith(solver, layer), await solveWith(plainBlockRowSolver, layer));
       }),
-      {numRuns: 150, seed: 3},
+      {numRuns: 80, seed: 3},
     );
   });
 
@@ -249,8 +252,7 @@ describe('an inverse', () => {
       for (let j = 0; j < size; j++) {
         let sum = i === j ? -1 : 0;
         for (let k = 0; k < size; k++) sum += matrix[i * size + k] * inverse[k * size + j];
-        worst = Math.max(worst, Math.abs(sum));
-        expect(inverse[i * size + j]).toBe(inverse[j * size + i]);
+        worst = Math.max(worst, Math.abs(sum), inverse[i * size + j] === inverse[j * size + i] ? 0 : Infinity);
       }
     }
     expect(worst).toBeLessThan(1e-9);
@@ -298,11 +300,12 @@ describe('an inverse', () => {
 
 describe('threads', () => {
   it('of any number give the same bits', async () => {
-    const layer = makeLayer(LARGE);
+    const layer = makeManyBatches();
     const expected = await solveWith(make(1), layer);
     for (const threads of [2, 3]) expect(await solveWith(make(threads), layer)).toEqual(expected);
-    for (const job of [0, 11, 23])
-      expect(await solveWith(make(1), {...layer, jobs: [layer.jobs[job]]})).toEqual([expected[job]]);
+    for (const i of [0, 11, 143]) {
+      expect(await solveWith(make(1), {...layer, jobs: [layer.jobs[i]]})).toEqual([expected[i]]);
+    }
   });
 
   it('take calls that overlap one after another', async () => {
@@ -314,7 +317,7 @@ describe('threads', () => {
 
   it('are workers from 2 on, which compute', async () => {
     const posts = jest.spyOn(Worker.prototype, 'postMessage');
-    const layer = makeLayer(LARGE);
+    const layer = makeManyBatches();
     await solveWith(make(1), layer);
     expect(posts).not.toHaveBeenCalled();
     await solveWith(make(3), layer);
@@ -323,7 +326,7 @@ describe('threads', () => {
   });
 
   it('that do not start or end leave the work to the others, and in the end to the calling thread', async () => {
-    const layer = makeLayer(LARGE);
+    const layer = makeManyBatches();
     const expected = await solveWith(make(1), layer);
     const post = Worker.prototype.postMessage;
     for (const victims of [1, 2]) {
@@ -350,16 +353,15 @@ describe('threads', () => {
 
   it.each([1, 2])('end when the solver is disposed, and the work is rejected: %d', async (threads) => {
     const terminated = jest.spyOn(Worker.prototype, 'terminate');
-    const layer = makeLayer(LARGE);
+    const layer = makeManyBatches();
     const solver = make(threads);
     await solveWith(solver, layer);
-    const many = {...layer, jobs: Array.from({length: 20}, () => layer.jobs).flat()};
-    const pending = [solveWith(solver, many), solver.invert(layer.inverse, layer.columns)];
+    const pending = [solveWith(solver, layer), solver.invert(layer.inverse, layer.columns)];
     await new Promise((resolve) => setTimeout(resolve, 10));
     solver.dispose();
     for (const promise of pending) await expect(promise).rejects.toThrow('the solver was disposed of');
     await expect(solveWith(solver, layer)).rejects.toThrow('the solver was disposed of');
-    expect(terminated).toHaveBeenCalledTimes(threads > 1 ? threads : 0);
+    expect(new Set(terminated.mock.contexts).size).toBe(threads > 1 ? threads : 0);
   });
 
   it('end when they are disposed of while they start', async () => {
@@ -376,27 +378,28 @@ describe('threads', () => {
   });
 
   it('let the event loop turn while the calling thread computes', async () => {
-    const layer = makeLayer(LARGE);
-    const many = {...layer, jobs: Array.from({length: 10}, () => layer.jobs).flat()};
+    const layer = makeManyBatches();
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
-    await solveWith(make(1), many);
+    await solveWith(make(1), layer);
     clearInterval(timer);
     expect(turns).toBeGreaterThan(1);
   });
 });
 
+/** All of it as one module. */
+async function bundleLibrary(): Promise<string> {
+  const stdin = {contents: "export * from './src/runtime/linearAlgebra'", resolveDir: ROOT};
+  const {outputFiles} = await build({stdin, bundle: true, format: 'esm', target: 'es2022', write: false});
+  return outputFiles[0].text;
+}
+
 describe('a Node process', () => {
   let script: string;
   beforeAll(async () => {
-    const {outputFiles} = await build({
-      stdin: {contents: "export * from './src/runtime/linearAlgebra'", resolveDir: ROOT},
-      bundle: true,
-      format: 'esm',
-      write: false,
-    });
-    script = `import {Buffer} from 'node:buffer';
-      const {createBlockRowSolver} = await import('data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}');
+    const library = Buffer.from(await bundleLibrary()).toString('base64');
+    script = `
+      const {createBlockRowSolver} = await import('data:text/javascript;base64,${library}');
       const solver = createBlockRowSolver(2);
       const job = () => ({pruned: Int32Array.of(0), weights: Float64Array.of(1, 2), wantsBlocks: true});
       const solve = () => solver.solve(Float64Array.of(2, 1, 1, 2), 2, 1, [job(), job()]);`;
@@ -405,13 +408,9 @@ describe('a Node process', () => {
   it('waits for the results and ends by itself, without dispose', async () => {
     const {code, stdout, stderr} = await runScript(`${script} console.log(JSON.stringify(await solve()));`);
     expect({code, stderr}).toEqual({code: 0, stderr: ''});
-    const row = {weights: {0: 0, 1: 1.5}, inverseBlocks: {0: 0, 1: 1.5}};
-    expect(JSON.parse(stdout)).toEqual(
-      [row, row].map(({weights, inverseBlocks}) => ({
-        weights: {0: 0, 1: expect.closeTo(weights[1], 12)},
-        inverseBlocks: {0: 0, 1: expect.closeTo(inverseBlocks[1], 12)},
-      })),
-    );
+    const close = expect.closeTo(1.5, 12);
+    const row = {weights: {0: 0, 1: close}, inverseBlocks: {0: expect.anything(), 1: close}};
+    expect(JSON.parse(stdout)).toEqual([row, row]);
   });
 
   it('ends with the solver disposed of', async () => {
@@ -422,14 +421,7 @@ describe('a Node process', () => {
 
 describe('an app that does not call it', () => {
   it('has nothing of it', async () => {
-    const {outputFiles} = await build({
-      stdin: {contents: "export * from './src/runtime/linearAlgebra'", resolveDir: ROOT},
-      bundle: true,
-      format: 'esm',
-      target: 'es2022',
-      write: false,
-    });
-    const library = outputFiles[0].text;
+    const library = await bundleLibrary();
     expect(library).toContain(linearAlgebraBinary);
     const modules: Record<string, string> = {app: "import 'library';", library};
     const bundle = await rollup({
