@@ -367,10 +367,15 @@ describe('threads', () => {
   it('end when they are disposed of while they start', async () => {
     const terminated = jest.spyOn(Worker.prototype, 'terminate');
     const solver = make(2);
-    const pending = solver.invert(Float64Array.of(2), 1);
-    solver.dispose();
-    await expect(pending).rejects.toThrow('the solver was disposed of');
-    expect(terminated.mock.calls.length).toBe(new Set(terminated.mock.contexts).size);
+    const post = Worker.prototype.postMessage;
+    const greeted = jest.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, message) {
+      post.call(this, message);
+      solver.dispose();
+    });
+    await expect(solver.invert(Float64Array.of(2), 1)).rejects.toThrow('the solver was disposed of');
+    expect(greeted).toHaveBeenCalledTimes(2);
+    expect(new Set(terminated.mock.contexts)).toEqual(new Set(greeted.mock.contexts));
+    expect(new Set(terminated.mock.contexts).size).toBe(2);
   });
 
   it.each([0, -1, 1.5, NaN])('cannot be %d', (threads) => {
@@ -426,11 +431,11 @@ describe('an app that does not call it', () => {
     const modules: Record<string, string> = {app: "import 'library';", library};
     const bundle = await rollup({
       input: 'app',
+      onwarn: () => undefined, // it finds the app empty
       plugins: [{name: 'modules', resolveId: (id) => (id in modules ? id : null), load: (id) => modules[id]}],
     });
     const [{code}] = (await bundle.generate({format: 'es'})).output;
-    expect(code).not.toContain(linearAlgebraBinary.slice(0, 50));
-    expect(code.length).toBeLessThan(300);
+    expect(code.trim()).toBe('');
   });
 
   it('is not made to load much where it does: 8 KB', () => {
