@@ -292,6 +292,18 @@ describe('an inverse', () => {
     expect(difference(back, invertSymmetric(matrix, 20))).toBeLessThan(1e-10);
   });
 
+  it('for which there is no memory is an error that says how much it takes', async () => {
+    jest.spyOn(WebAssembly.Memory.prototype, 'grow').mockImplementation(() => {
+      throw new RangeError('failed to grow memory');
+    });
+    const message = /^no memory for the linear algebra of a layer: it takes [12] MB$/;
+    expect(() => invertSymmetric(normalMatrix(200, 1), 200)).toThrow(message);
+    const solver = make(1);
+    await expect(solver.invert(normalMatrix(200, 1), 200)).rejects.toThrow(message);
+    jest.restoreAllMocks();
+    expect(await solver.invert(Float64Array.of(4), 1)).toEqual(Float64Array.of(0.25));
+  });
+
   it('is refused for a matrix of another size', async () => {
     expect(() => invertSymmetric(new Float64Array(5), 2)).toThrow('a matrix of length 5 is not 2 x 2');
     await expect(make(1).invert(new Float64Array(5), 2)).rejects.toThrow('a matrix of length 5 is not 2 x 2');
