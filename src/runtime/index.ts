@@ -4,6 +4,7 @@ export {TfjsHeap, type EmscriptenHeap} from './heap';
 export {HeapBlock} from './heapBlock';
 export {instantiateKernels, type CompiledKernels, type KernelModule} from './kernelModule';
 export {KernelRunner} from './kernelRunner';
+export {createBlockRowSolver, invertSymmetric} from './linearAlgebra';
 export {type HeapWeights, unpackWeights} from './packedWeights';
 export {NotRecorded, ProgramRecorder, type RecordedTask, Segment, symbolicAddress} from './programRecorder';
 export {createBlockRowSolver} from './linearAlgebra';
