@@ -15,7 +15,7 @@ export {
   type ChannelOrder,
 } from './order';
 export {blockGrid, PATTERNS, type BlockGrid, type Pattern} from './patterns';
-export {layerSeed} from './random';
+export {layerSeed, randomNumbers} from './random';
 export {
   ORDER_METHODS,
   searchOrder,
