@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as blocksparse from '../../dist/index.mjs';
 import {decodeImage, writeInput} from './accuracyImages.mjs';
 import {pruneOptions} from './accuracyOptions.mjs';
-import {addImage, startScores, summariseScores} from './accuracyScores.mjs';
+import {scoreAnswers} from './accuracyScores.mjs';
 import {OURS, startBackend, STOCK} from './benchmark.mjs';
 import {executor, tfjsEngine} from './engine.mjs';
 import {fileHandler} from './fileHandler.mjs';
@@ -23,7 +23,7 @@ const STEP = 50;
  * @typedef {object} AccuracyReport
  * @property {{top1: number | null, top5: number | null, n: number}} dense percent of n images
  * @property {{top1: number | null, top5: number | null, agreement: number | null, kl: number | null,
- *     relativeError: number, decibels: number | null}} pruned see `summariseScores`
+ *     relativeError: number, decibels: number | null}} pruned see `scoreAnswers`
  * @property {{macs: number | null, weights: number | null}} kept shares of what the chosen layers had
  * @property {{macs: number | null, weights: number}} keptOfAll shares of what the whole network has
  * @property {number} seconds that pruning and repair took
@@ -63,7 +63,7 @@ export async function runAccuracy({model, images, calibration, options}, onProgr
   source.pruned = {load: async () => artifacts};
 
   const pruned = await loadModel(model.format, source.pruned);
-  const scores = await compare({dense, pruned}, model.format, images, input, options, onProgress);
+  const scores = await scoreAnswers(answers([dense, pruned], model.format, images, input, options, onProgress));
   dense.dispose();
   pruned.dispose();
   return {
@@ -146,17 +146,16 @@ function progressLines(onProgress) {
   };
 }
 
-async function compare(models, format, images, input, options, onProgress) {
-  const scores = startScores(images[0].label !== null);
-  const infer = Object.values(models).map((model) => outputsOf(model, format, options));
+/** Both models' answers to every image. */
+async function* answers(models, format, images, input, options, onProgress) {
+  const [dense, pruned] = models.map((model) => outputsOf(model, format, options));
   for (const [i, {file, label}] of images.entries()) {
     if (i % STEP === 0) onProgress(`image ${i + 1} of ${images.length}`);
     const image = imageTensor([decodeImage(file, [input.height, input.width])], input, options);
-    const [dense, pruned] = [await infer[0]({[input.name]: image}), await infer[1]({[input.name]: image})];
+    const feeds = {[input.name]: image};
+    yield {dense: await dense(feeds), pruned: await pruned(feeds), label};
     image.dispose();
-    addImage(scores, dense, pruned, label);
   }
-  return summariseScores(scores);
 }
 
 /** Runs a model until its outputs can be read, and leaves no tensors behind. */

@@ -10,82 +10,62 @@ const TOP = 5;
 /**
  * @typedef {import('./statistics.mjs').Output & {shape: number[]}} ShapedOutput
  *
- * @typedef {object} Scores running sums over images
- * @property {number} count
- * @property {number | null} classifier which output is a distribution over classes, or has labels; null if none is
+ * @typedef {object} Answers of both models to one image
+ * @property {ShapedOutput[]} dense
+ * @property {ShapedOutput[]} pruned in the same order
+ * @property {number | null} label 0 to 999; of all images or of none
  */
 
 /**
- * @param {boolean} labelled whether every image has a label
- * @returns {Scores}
- */
-export function startScores(labelled) {
-  return {
-    labelled,
-    count: 0,
-    classifier: null,
-    logits: false,
-    agree: 0,
-    kl: 0,
-    dense: [0, 0],
-    pruned: [0, 0],
-    outputs: [],
-  };
-}
-
-/**
- * Adds the outputs of both models for one image.
+ * Compares answers. Shares are in percent. `relativeError`: squared error over variance, the mean over the outputs;
+ * `decibels`: peak signal-to-noise ratio of the first output, its peak the range of the dense one. `null` where a figure
+ * does not apply, and for decibels where nothing differs.
  *
- * @param {Scores} scores
- * @param {ShapedOutput[]} dense
- * @param {ShapedOutput[]} pruned in the same order
- * @param {number | null} label 0 to 999
+ * @param {Iterable<Answers> | AsyncIterable<Answers>} answers to one or more images
+ * @returns {Promise<Pick<import('./accuracyRun.mjs').AccuracyReport, 'dense' | 'pruned'>>}
  * @throws {UserError} if outputs cannot be compared, or labels are given for what is no classifier
  */
-export function addImage(scores, dense, pruned, label) {
-  if (scores.count === 0) findClassifier(scores, dense);
-  scores.count++;
-  dense.forEach((output, i) => addErrors((scores.outputs[i] ??= emptySums()), output, pruned[i]));
-  if (scores.classifier === null) return;
-  const before = dense[scores.classifier].data;
-  const after = pruned[scores.classifier].data;
-  if (argmax(before) === argmax(after)) scores.agree++;
-  scores.kl += divergence(distribution(before, scores.logits), distribution(after, scores.logits));
-  if (!scores.labelled) return;
-  const expected = label + (before.length === WITH_BACKGROUND ? 1 : 0);
-  if (expected >= before.length) {
-    throw new UserError(
-      `--labels has the class ${label}, but output ${dense[scores.classifier].name} only ${before.length}`,
-    );
+export async function scoreAnswers(answers) {
+  const scores = {count: 0, labelled: false, classifier: null, logits: false, agree: 0, kl: 0};
+  const sums = {dense: [0, 0], pruned: [0, 0], outputs: []};
+  for await (const {dense, pruned, label} of answers) {
+    if (scores.count === 0) findClassifier(scores, dense, label);
+    scores.count++;
+    dense.forEach((output, i) => addErrors((sums.outputs[i] ??= emptySums()), output, pruned[i]));
+    if (scores.classifier === null) continue;
+    const {name, data: before} = dense[scores.classifier];
+    const {data: after} = pruned[scores.classifier];
+    if (argmax(before) === argmax(after)) scores.agree++;
+    scores.kl += divergence(distribution(before, scores.logits), distribution(after, scores.logits));
+    if (!scores.labelled) continue;
+    const expected = label + (before.length === WITH_BACKGROUND ? 1 : 0);
+    if (expected >= before.length) {
+      throw new UserError(`--labels has the class ${label}, but output ${name} has only ${before.length} scores`);
+    }
+    addRank(sums.dense, before, expected);
+    addRank(sums.pruned, after, expected);
   }
-  addRank(scores.dense, before, expected);
-  addRank(scores.pruned, after, expected);
+  return summarise(scores, sums);
 }
 
-/**
- * Shares in percent. `relativeError`: squared error over variance, the mean over the outputs; `decibels`: peak
- * signal-to-noise ratio of the first output, its peak the range of the dense one. `null` where a figure does not apply, and
- * for decibels where nothing differs.
- *
- * @param {Scores} scores of at least one image
- */
-export function summariseScores({count, labelled, classifier, agree, kl, dense, pruned, outputs}) {
+function summarise({count, labelled, classifier, agree, kl}, {dense, pruned, outputs}) {
   const percent = (hits) => (100 * hits) / count;
   const ranks = ([first, five]) => (labelled ? {top1: percent(first), top5: percent(five)} : {top1: null, top5: null});
-  const isClassifier = classifier !== null;
+  const answers = classifier === null ? {agreement: null, kl: null} : {agreement: percent(agree), kl: kl / count};
   return {
     dense: {...ranks(dense), n: count},
     pruned: {
       ...ranks(pruned),
-      agreement: isClassifier ? percent(agree) : null,
-      kl: isClassifier ? kl / count : null,
+      ...answers,
       relativeError: outputs.reduce((sum, output) => sum + relativeError(output), 0) / outputs.length,
       decibels: decibels(outputs[0]),
     },
   };
 }
 
-function findClassifier(scores, outputs) {
+/** Which output is a distribution over classes or, with labels, has scores of classes; null if none. */
+function findClassifier(scores, outputs, label) {
+  scores.labelled = label !== null;
   const rows = outputs.map(({shape, data}) => shape.length === 2 && shape[0] === 1 && data.length > 1);
   const found = outputs.findIndex(({data}, i) => rows[i] && isDistribution(data));
   scores.classifier = found >= 0 ? found : null;
@@ -119,7 +99,7 @@ function distribution(data, logits) {
 function divergence(p, q) {
   let sum = 0;
   for (let i = 0; i < p.length; i++) if (p[i] > LEAST) sum += p[i] * Math.log(p[i] / Math.max(q[i], LEAST));
-  return sum;
+  return Math.max(0, sum); // rounding
 }
 
 function argmax(data) {
@@ -128,12 +108,12 @@ function argmax(data) {
   return best;
 }
 
-/** Of equal scores the first counts as the higher one, as in argmax; a NaN is beaten by all. */
+/** Of equal scores the first counts as the higher one, as in argmax; a NaN is never right. */
 function addRank(hits, data, expected) {
   const score = data[expected];
   let above = 0;
-  for (let i = 0; i < data.length; i++) if (!(score >= data[i]) || (data[i] === score && i < expected)) above++;
   if (Number.isNaN(score)) return;
+  for (let i = 0; i < data.length; i++) if (data[i] > score || (data[i] === score && i < expected)) above++;
   if (above === 0) hits[0]++;
   if (above < TOP) hits[1]++;
 }
