@@ -161,7 +161,7 @@ function nameList(text) {
 }
 
 function keyAndJson(text, before) {
-  const [, key, json] = /^(\\w+)=(.*)$/s.exec(text) ?? [];
+  const [, key, json] = /^(\w+)=(.*)$/s.exec(text) ?? [];
   try {
     return {...before, [key]: JSON.parse(json)};
   } catch {
