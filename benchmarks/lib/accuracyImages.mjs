@@ -1,6 +1,6 @@
 import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
-import jpeg from 'jpeg-js';
+import {decodeJpeg} from './accuracyJpeg.mjs';
 import {resizeImage} from './accuracyResize.mjs';
 import {UserError} from './userError.mjs';
 
@@ -77,7 +77,7 @@ export function chooseImages(flag, folder, {labels = null, most = null, exactly 
 export function decodeImage(file, size) {
   let image;
   try {
-    image = jpeg.decode(readFileSync(file), {useTArray: true, formatAsRGBA: false});
+    image = decodeJpeg(readFileSync(file));
   } catch (error) {
     throw new UserError(`cannot decode ${file}: ${error.message}`);
   }
