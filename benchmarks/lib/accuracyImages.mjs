@@ -92,12 +92,12 @@ const LUMA = [0.299, 0.587, 0.114];
  *
  * @param {Uint8Array} pixels `[height, width, 3]`
  * @param {{mean: number[], std: number[], channels: 1 | 3, dtype: 'float32' | 'int32'}} form
- * @param {Float32Array | Int32Array} values written to
- * @param {number} offset of the image's first value in `values`
+ * @returns {Float32Array | Int32Array} `[height, width, channels]`
  */
-export function writeInput(pixels, {mean, std, channels, dtype}, values, offset) {
+export function inputValues(pixels, {mean, std, channels, dtype}) {
+  const values = new (dtype === 'int32' ? Int32Array : Float32Array)((pixels.length / 3) * channels);
   const round = dtype === 'int32' ? Math.round : (value) => value;
-  for (let i = 0, o = offset; i < pixels.length; i += 3) {
+  for (let i = 0, o = 0; i < pixels.length; i += 3) {
     if (channels === 1) {
       const grey = LUMA[0] * pixels[i] + LUMA[1] * pixels[i + 1] + LUMA[2] * pixels[i + 2];
       values[o++] = round((grey - mean[0]) / std[0]);
@@ -105,4 +105,5 @@ export function writeInput(pixels, {mean, std, channels, dtype}, values, offset)
     }
     for (let c = 0; c < 3; c++) values[o++] = round((pixels[i + c] - (mean[c] ?? mean[0])) / (std[c] ?? std[0]));
   }
+  return values;
 }

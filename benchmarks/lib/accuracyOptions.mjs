@@ -40,7 +40,6 @@ Examples (S=../shared):
  * @property {number[]} std what pixels less the mean are divided by
  * @property {string[] | null} outputs nodes that are compared; null: the model's outputs
  * @property {[number, number] | null} size height and width of images where the model leaves them open
- * @property {number} batch samples in a tensor of calibration
  * @property {number} threads that prune and answer
  * @property {number} speedThreads that are timed
  * @property {number} runs timed runs of each engine; 0: time is not measured
@@ -76,7 +75,6 @@ export function parseAccuracyOptions(argv) {
     .option('--std <numbers>', 'what that is divided by', divisors, [127.5])
     .option('--outputs <names>', 'comma-separated nodes to compare in place of the outputs', nameList, null)
     .option('--size <h,w>', 'height and width of images where the model leaves them open', imageSize, null)
-    .option('--batch <number>', 'calibration samples in a tensor', positiveInteger, 1)
     .option('--threads <number>', 'threads that prune and answer; all cores if not given', positiveInteger)
     .option('--speed-threads <number>', 'threads that are timed', positiveInteger, 1)
     .option('--runs <number>', 'timed runs of dense and pruned model; 0: not timed', wholeNumber, 40)

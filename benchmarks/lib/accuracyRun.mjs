@@ -2,7 +2,7 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import * as blocksparse from '../../dist/index.mjs';
-import {decodeImage, writeInput} from './accuracyImages.mjs';
+import {decodeImage, inputValues} from './accuracyImages.mjs';
 import {pruneOptions} from './accuracyOptions.mjs';
 import {scoreAnswers} from './accuracyScores.mjs';
 import {OURS, startBackend, STOCK} from './benchmark.mjs';
@@ -101,24 +101,20 @@ function decodeAll(images, {height, width}, onProgress) {
   });
 }
 
-/** A tensor of one or more decoded images, as the model is fed them. */
-function imageTensor(images, {height, width, channels, dtype}, {mean, std}) {
-  const size = height * width * channels;
-  const values = new (dtype === 'int32' ? Int32Array : Float32Array)(images.length * size);
-  images.forEach((pixels, i) => writeInput(pixels, {mean, std, channels, dtype}, values, i * size));
-  return tf.tensor(values, [images.length, height, width, channels], dtype);
+/** A decoded image as the model is fed it. */
+function imageTensor(pixels, {height, width, channels, dtype}, {mean, std}) {
+  const values = inputValues(pixels, {mean, std, channels, dtype});
+  return tf.tensor(values, [1, height, width, channels], dtype);
 }
 
 /** The pruned model's artifacts and the report. Layers models change in place: a copy of its own is pruned. */
 async function prune(format, file, samples, input, options, onProgress) {
-  function* batches() {
-    for (let i = 0; i < samples.length; i += options.batch) {
-      yield imageTensor(samples.slice(i, i + options.batch), input, options);
-    }
+  function* calibration() {
+    for (const pixels of samples) yield imageTensor(pixels, input, options);
   }
   const all = {
     ...pruneOptions(options),
-    ...(samples && {calibration: batches, samples: samples.length, onProgress: progressLines(onProgress)}),
+    ...(samples && {calibration, samples: samples.length, onProgress: progressLines(onProgress)}),
   };
   try {
     if (format === 'graph') return await blocksparse.pruneGraphModel(await file.load(), all);
@@ -151,7 +147,7 @@ async function* answers(models, format, images, input, options, onProgress) {
   const [dense, pruned] = models.map((model) => outputsOf(model, format, options));
   for (const [i, {file, label}] of images.entries()) {
     if (i % STEP === 0) onProgress(`image ${i + 1} of ${images.length}`);
-    const image = imageTensor([decodeImage(file, [input.height, input.width])], input, options);
+    const image = imageTensor(decodeImage(file, [input.height, input.width]), input, options);
     const feeds = {[input.name]: image};
     yield {dense: await dense(feeds), pruned: await pruned(feeds), label};
     image.dispose();

@@ -299,6 +299,19 @@ describe('decodeJpeg gives what libjpeg gives, with chroma', () => {
   });
 });
 
+test('inputValues gives each channel its mean and std, rounds integers, and weighs colours for grey', () => {
+  const values = (form: object) =>
+    callBenchmarkModule<ArrayLike<number>>('accuracyImages.mjs', 'inputValues', Uint8Array.of(10, 20, 30, 255, 0, 7), {
+      ...{mean: [0], std: [1], channels: 3, dtype: 'float32'},
+      ...form,
+    });
+  expect(values({mean: [10, 0, 10], std: [1, 2, 4]})).toEqual(Float32Array.of(0, 10, 5, 245, 0, -0.75));
+  expect(values({std: [2], dtype: 'int32'})).toEqual(Int32Array.of(5, 10, 15, 128, 0, 4));
+  const [first, second] = Array.from(values({channels: 1}));
+  expect(first).toBeCloseTo(0.299 * 10 + 0.587 * 20 + 0.114 * 30, 4);
+  expect(second).toBeCloseTo(0.299 * 255 + 0.114 * 7, 4);
+});
+
 describe('resizeImage, as Pillow does it,', () => {
   const row = (...values: number[]) => Uint8Array.from(values.flatMap((value) => [value, 255 - value, 7]));
   const reds = (pixels: Uint8Array) => [...pixels].filter((_, i) => i % 3 === 0);
