@@ -205,6 +205,32 @@ describe('npm run accuracy on a made-up classifier of colours', () => {
   });
 });
 
+test('npm run accuracy repairs by the samples of --calibration, and reports what that gained', () => {
+  const samples = path.join(folder, 'samples');
+  for (let i = 0; i < 40; i++) {
+    const [red, green] = [(37 * i) % 200, (91 * i) % 200];
+    // Blue follows from red and green: what goes with a weight can be made up for by others.
+    writeColour(path.join(samples, `${100 + i}.jpg`), [red, green, 255 - (red + green) / 2]);
+  }
+  const mixing = writeSmallClassifier(path.join(folder, 'mixing'), [4, 1, 0.9, 1.2, 2, 0.8, 0.7, 0.6, 1]);
+  const pruning = ['--n', '1', '--sparsity', '0.34', '--option', 'layers=["middle"]', '--rearrange', 'none'];
+  const args = ['--model', mixing, '--images', samples, ...pruning, '--runs', '0'];
+  const learning = ['--calibration', samples, '--samples', '36'];
+  const none = report(...args, ...learning, '--repair', 'none');
+  const closed = report(...args, ...learning);
+  expect(none).toMatchObject({repair: null, about: {samples: 0}});
+  expect(closed).toMatchObject({repair: {method: 'closed', samplesFit: 20, samplesKeptOut: 16}, about: {samples: 36}});
+  expect(closed.repair.stages.map(({name}: {name: string}) => name)).toContain('closed');
+  expect(String(closed.repair.warnings)).not.toContain('gradient');
+  expect(closed.kept).toEqual(none.kept);
+  expect(closed.pruned.kl).toBeLessThan(none.pruned.kl / 2);
+
+  const told = accuracy('--mean', '0', '--std', '255', ...args, ...learning);
+  expect(told.status).toBe(0);
+  expect(told.stderr).toMatch(/mixing.*: .*: \d+%/);
+  expect(told.stdout).toContain('with 36 samples');
+});
+
 test('npm run accuracy prunes a layers model of open size, and gives decibels', () => {
   const layers = writeSmallLayersModel(path.join(folder, 'upscaler'));
   const args = ['--model', layers, '--images', images, '--size', '9,10', '--runs', '1', '--sparsity', '0.5'];

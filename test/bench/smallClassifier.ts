@@ -22,12 +22,13 @@ function diagonal(values: readonly number[]): number[] {
  * Writes a graph model of images [batch, 8, 8, 3] in 0 to 1: 'first' and 'middle', 1x1 convolutions that keep colours
  * apart, the mean over the pixels, a matrix product 'scores' of 3 classes, red, green and blue, and softmax.
  *
+ * @param middle weights of 'middle', `[3, 3]`
  * @returns path of the JSON
  */
-export function writeSmallClassifier(folder: string): string {
+export function writeSmallClassifier(folder: string, middle = diagonal(SCALES)): string {
   const constants: Record<string, {shape: number[]; values: number[]; int?: boolean}> = {
     'first/weights': {shape: [1, 1, 3, 3], values: diagonal([1, 1, 1])},
-    'middle/weights': {shape: [1, 1, 3, 3], values: diagonal(SCALES)},
+    'middle/weights': {shape: [1, 1, 3, 3], values: middle},
     'scores/weights': {shape: [3, 3], values: diagonal(SCALES.map((scale) => 10 / scale))},
     axes: {shape: [2], values: [1, 2], int: true},
   };
