@@ -14,9 +14,11 @@ import {
   type KeptShares,
 } from '../pruning';
 import type {MaxDrop, RepairReport, RepairStage} from './calibrationOptions';
+import {DenseNetwork} from './calibration/denseNetwork';
+import {isWithin, overfitting, scaleSparsity} from './calibration/judgement';
 import {layerErrors} from './calibration/layerErrors';
 import {lossCurves, type CandidateLayer} from './calibration/lossCurves';
-import {comparedOutputs, measureQuality, type ComparedOutput} from './calibration/outputs';
+import {measureQuality, type ComparedOutput} from './calibration/outputs';
 import {Progress} from './calibration/progress';
 import {makeCandidate} from './calibration/saliency';
 import {Samples} from './calibration/samples';
@@ -25,8 +27,8 @@ import {outputImportance} from './calibration/sensitivity';
 import {inputMoments} from './calibration/study';
 import {sweep, type SweepTask} from './calibration/sweep';
 import {usableBatch} from './calibration/usableBatch';
-import {computedNodes, Frontiers, Walk} from './calibration/walk';
-import {walkLayers, type WalkLayer} from './calibration/walkLayers';
+import {Frontiers, Walk} from './calibration/walk';
+import type {WalkLayer} from './calibration/walkLayers';
 import {cleanUpGraph} from './cleanup';
 import {distill} from './distill';
 import {findChannelGroups} from './coupling';
@@ -34,16 +36,15 @@ import {countLayer} from './layerCounts';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
 import {settlePlans, type LayerPlan, type MeasuredLosses} from './layerPlans';
-import {ModelGraph, type GraphNode} from './modelGraph';
+import {ModelGraph} from './modelGraph';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
 import type {PruneResult} from './prune';
 import {checkLayerNames} from './pruneChecks';
-import {listLayers, readFilter, type Layer} from './pruneLayers';
-import {budgetOf, orderMethod, type PruneBudget, type PruneOptions} from './pruneOptions';
+import {readFilter, type Layer} from './pruneLayers';
+import {budgetOf, orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
-import {inferShapes, type ShapeMap} from './shapes';
 
 /** Samples for sensitivities, for moments, and for the loss of a layer's trials. */
 const SENSITIVITY_SAMPLES = 128;
@@ -81,47 +82,6 @@ export async function pruneWithSamples(
     return await job.run();
   } finally {
     dense.dispose();
-  }
-}
-
-/** A model's graph and what is known of it. */
-class DenseNetwork {
-  readonly graph: ModelGraph;
-  readonly shapes: ShapeMap;
-  readonly layers: readonly Layer[];
-  readonly order: readonly GraphNode[];
-  readonly walk: readonly WalkLayer[];
-  readonly outputs: readonly ComparedOutput[];
-
-  constructor(readonly artifacts: io.ModelArtifacts) {
-    this.graph = ModelGraph.from(artifacts);
-    this.shapes = inferShapes(this.graph);
-    this.layers = listLayers(this.graph, this.shapes);
-    this.order = computedNodes(this.graph);
-    this.walk = walkLayers(this.graph, this.shapes, this.order);
-    this.outputs = comparedOutputs(this.graph);
-  }
-
-  /** Names of input nodes by themselves and by the names that the signature gives them. */
-  inputNames(): Map<string, string> {
-    const signature =
-      (this.artifacts.signature as {inputs?: Record<string, {name?: string}>} | undefined)?.inputs ?? {};
-    const names = new Map(this.graph.inputNames().map((name) => [name, name]));
-    for (const [key, {name}] of Object.entries(signature)) {
-      const node = name?.split(':')[0];
-      if (node !== undefined && names.has(node)) names.set(key, node);
-    }
-    return names;
-  }
-
-  /** Tensors between blocks: without an activation, and read by more than a sum. */
-  innerTensors(): string[] {
-    const producers = new Set(this.walk.filter(({clip}) => !clip).map(({name}) => name));
-    const isSum = ({op}: GraphNode) => op === 'Add' || op === 'AddV2';
-    return this.order
-      .filter((node) => producers.has(node.name) || isSum(node))
-      .filter(({name}) => this.graph.consumers(name).some(({node}) => !isSum(node)))
-      .map(({name}) => name);
   }
 }
 
@@ -485,38 +445,6 @@ function maskedOnly(
     graph.setWeight(filter, dense, graph.weightShape(filter));
   }
   return graph.toArtifacts();
-}
-
-/** More samples are the cure where those of the fit are matched and others are not. */
-function overfitting({keptOut, fit}: RepairStage): string[] {
-  const percent = (share: number) => `${Math.round(share * 100)}%`;
-  const cure = 'The fit does not carry over: more samples are the cure, or a lower sparsity.';
-  if (keptOut.agreement !== null && fit.agreement !== null) {
-    return fit.agreement - keptOut.agreement > 0.1
-      ? [`Outputs agree on ${percent(fit.agreement)} of the samples fitted, but on ${percent(keptOut.agreement)} of those kept out. ${cure}`] // prettier-ignore
-      : [];
-  }
-  return keptOut.relativeError > 2 * fit.relativeError + 1e-4
-    ? [`The relative error is ${fit.relativeError.toPrecision(2)} on the samples fitted, but ${keptOut.relativeError.toPrecision(2)} on those kept out. ${cure}`] // prettier-ignore
-    : [];
-}
-
-/** Whether a pruned model loses no more than is allowed, on samples kept out. */
-function isWithin(maxDrop: MaxDrop, {report}: PruneResult): boolean {
-  const {keptOut} = report.repair!.stages.at(-1)!;
-  if ('agreement' in maxDrop) return keptOut.agreement !== null && 1 - keptOut.agreement <= maxDrop.agreement;
-  if ('relativeError' in maxDrop) return keptOut.relativeError <= maxDrop.relativeError;
-  return keptOut.decibels >= maxDrop.decibels;
-}
-
-/** The options with a share of the sparsity. */
-function scaleSparsity(options: PruneOptions, share: number): PruneOptions {
-  const {sparsity} = options;
-  const budget = budgetOf(options);
-  if (share === 1) return options;
-  if (budget) return {...options, sparsity: {...(sparsity as PruneBudget), [budget.kind]: budget.share * share}};
-  if (typeof sparsity === 'number') return {...options, sparsity: sparsity * share};
-  throw new RangeError("Prune option 'maxDrop' needs a sparsity that is one number or a budget.");
 }
 
 /** Some of the samples, evenly spread. */
