@@ -239,6 +239,7 @@ class PruneJob {
             network.graph,
             network.order,
             network.outputs.map(({name}) => name),
+            true,
           ),
         },
       );

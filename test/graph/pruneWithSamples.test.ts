@@ -29,7 +29,8 @@ function network({batch = -1, end = 'Softmax', bias = true}: Shape = {}): io.Mod
   const sum = g.add('sum', 'AddV2', [g.conv('project', depth, {out: 16, ...options()}), first]);
   const wide = g.conv('wide', sum, {out: 24, k: 3, ...options('Relu')});
   const logits = g.matMul('logits', g.reduce('mean', 'Mean', wide, [1, 2], false), 6);
-  return g.artifacts([g.add('out', end, [logits])]);
+  const scaled = g.add('scaled', 'Mul', [logits, g.floats('scale', [1], [0.1])]);
+  return g.artifacts([g.add('out', end, [scaled])]);
 }
 
 /** Smooth images: neighbouring pixels are alike, as in photographs, so that fits carry over. */
@@ -190,17 +191,18 @@ describe('pruning with samples', () => {
     expect(report.layers.find((layer) => layer.name === 'first')!.zerosAfter).toBe(Math.ceil(values.length / 3));
   });
 
-  test.each([
-    ['one sample', {calibration: () => samples(1)}, /has 1 sample: at least 32 are needed/],
-    ['a NaN', {calibration: tf.fill([40, SIZE, SIZE, 3], NaN)}, /sample 0 has NaN at index 0 of 'x'/],
-    ['no tensors', {calibration: 7 as never}, /gives 7: a tensor, batches/],
+  test.each<[string, () => unknown, RegExp]>([
+    ['one sample', () => () => samples(1), /has 1 sample: at least 32 are needed/],
+    ['a NaN', () => () => [tf.fill([40, SIZE, SIZE, 3], NaN)], /sample 0 has NaN at index 0 of 'x'/],
+    ['no tensors', () => 7, /gives 7: a tensor, batches/],
     [
       'a wrong name',
-      {calibration: [{y: tf.zeros([40, SIZE, SIZE, 3])}]},
+      () => () => [{y: tf.zeros([40, SIZE, SIZE, 3])}],
       /gives tensors for y, but the model's inputs are x/,
     ],
-  ])('refuses %s', async (_, given, message) => {
-    await expect(prune(network(), {...options, ...given})).rejects.toThrow(message);
+  ])('refuses %s', async (_, make, message) => {
+    const calibration = make() as NonNullable<PruneOptions['calibration']>;
+    await expect(prune(network(), {...options, calibration})).rejects.toThrow(message);
   });
 
   test('never gives weights that are no numbers for constant samples', async () => {

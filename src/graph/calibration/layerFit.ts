@@ -13,6 +13,7 @@ import {
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
 import {ColumnOrder} from './columnOrder';
+import {addRounding} from './study';
 import type {WalkLayer} from './walkLayers';
 import {
   BlockLeastSquares,
@@ -96,7 +97,7 @@ export class FitData {
 
   /** Mean of `x x^T` about the means, `[columns, columns]`. */
   normal(): Float64Array {
-    return this.moments(this.inputs, this.inputMeans);
+    return addRounding(this.moments(this.inputs, this.inputMeans), this.inputMeans);
   }
 
   /** Mean of `x a^T` about the means, `[columns, filters]`, and the means of a. */

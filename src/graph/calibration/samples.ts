@@ -55,12 +55,15 @@ export class Samples {
     const read = async function* (): AsyncGenerator<[number, NamedTensorMap]> {
       let index = 0;
       for await (const batch of await open()) {
-        const named = nameInputs(batch, inputs);
-        const size = Object.values(named)[0].shape[0];
-        for (let i = 0; i < size && index < most; i++) {
-          yield [index++, Object.fromEntries(Object.entries(named).map(([name, all]) => [name, row(all, i)]))];
+        try {
+          const named = nameInputs(batch, inputs);
+          const size = Object.values(named)[0].shape[0];
+          for (let i = 0; i < size && index < most; i++) {
+            yield [index++, Object.fromEntries(Object.entries(named).map(([name, all]) => [name, row(all, i)]))];
+          }
+        } finally {
+          if (isFunction) dispose(batch as Tensor);
         }
-        if (isFunction) dispose(batch as Tensor);
         if (index >= most) return;
       }
     };
@@ -70,14 +73,17 @@ export class Samples {
     let bytes = 0;
     let count = 0;
     for await (const [index, sample] of read()) {
-      signal?.throwIfAborted();
-      checkSample(sample, index);
-      if (!again || bytes < MOST_BYTES) {
-        const stored = Object.fromEntries(Object.entries(sample).map(([name, value]) => [name, storeTensor(value)]));
-        for (const {values} of Object.values(stored)) bytes += values.byteLength;
-        kept.set(index, stored);
+      try {
+        signal?.throwIfAborted();
+        checkSample(sample, index);
+        if (!again || bytes < MOST_BYTES) {
+          const stored = Object.fromEntries(Object.entries(sample).map(([name, value]) => [name, storeTensor(value)]));
+          for (const {values} of Object.values(stored)) bytes += values.byteLength;
+          kept.set(index, stored);
+        }
+      } finally {
+        dispose(sample);
       }
-      dispose(sample);
       count++;
     }
     if (count < FEWEST) {
@@ -123,8 +129,8 @@ export class Samples {
   }
 }
 
-function isPlain(value: object): boolean {
-  return !(Symbol.iterator in value) && !(Symbol.asyncIterator in value);
+function isPlain(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value) && !(Symbol.asyncIterator in value);
 }
 
 function batchesOf(given: unknown): Batches {

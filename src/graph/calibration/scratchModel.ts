@@ -31,9 +31,10 @@ export class ScratchModel {
    * @param fetches tensors as inputs of nodes name them
    */
   async run(feeds: NamedTensorMap, fetches: readonly string[]): Promise<NamedTensorMap> {
-    const missing = [...new Set(fetches)].filter((name) => !(name in feeds));
+    const wanted = [...new Set(fetches)];
+    const missing = wanted.filter((name) => !(name in feeds));
     const results: NamedTensorMap = {};
-    for (const name of fetches) if (name in feeds) results[name] = feeds[name].clone();
+    for (const name of wanted) if (name in feeds) results[name] = feeds[name].clone();
     if (missing.length === 0) return results;
     const tensors = this.isAsynchronous
       ? await this.model.executeAsync(feeds, missing)

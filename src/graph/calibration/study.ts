@@ -10,6 +10,8 @@ import type {WalkLayer} from './walkLayers';
 /** Positions of an image that a fit looks at. */
 export const POSITIONS = 49;
 const CHUNK_ROWS = 4096;
+/** Of the mean square of the inputs. */
+const ROUNDING = 1e-5;
 /** Layers whose inputs are fetched in one inference. */
 const LAYERS_AT_ONCE = 12;
 
@@ -92,12 +94,25 @@ class MomentSums {
     for (let i = 0, k = 0; i < columns; i++) {
       for (let j = 0; j < columns; j++, k++) normal[k] = normal[k] / this.rows - means[i] * means[j];
     }
-    return {normal, means};
+    return {normal: addRounding(normal, means), means};
   }
 
   dispose(): void {
     this.chunks.dispose();
   }
+}
+
+/**
+ * Adds to the diagonal what float32 sums may be off by: where inputs hardly vary, nothing but that is left about the means.
+ *
+ * @param normal mean of `x x^T` about the means
+ */
+export function addRounding(normal: Float64Array, means: Float64Array): Float64Array {
+  const columns = means.length;
+  let squares = 0;
+  for (let i = 0; i < columns; i++) squares += normal[i * (columns + 1)] + means[i] ** 2;
+  for (let i = 0; i < columns; i++) normal[i * (columns + 1)] += (ROUNDING * squares) / columns;
+  return normal;
 }
 
 /** The inverse's diagonal blocks of a normal matrix with a ridge, `[channels, taps, taps]`. */

@@ -24,16 +24,18 @@ export class Frontiers {
 
   /**
    * @param order of `computedNodes`
-   * @param goals the nodes that are to be computed in the end
+   * @param goals the nodes that are to be computed
+   * @param fetchesGoals whether they have to be there in the end
    */
   constructor(
     private readonly graph: ModelGraph,
     private readonly order: readonly GraphNode[],
     goals: readonly string[],
+    fetchesGoals: boolean,
   ) {
     this.place = new Map(order.map(({name}, i) => [name, i]));
     const needed = new Set(goals);
-    for (const name of goals) this.lastUse.set(name, order.length);
+    if (fetchesGoals) for (const name of goals) this.lastUse.set(name, order.length);
     for (const node of [...order].reverse()) {
       if (needed.has(node.name)) for (const {node: input} of graph.inputs(node)) needed.add(input);
     }
@@ -93,7 +95,7 @@ export class Walk {
     private readonly which: readonly number[],
     private readonly batchSize: number,
   ) {
-    this.frontiers = new Frontiers(graph, order, goals);
+    this.frontiers = new Frontiers(graph, order, goals, false);
   }
 
   get batches(): number {
