@@ -88,6 +88,7 @@ import {
   sum,
   Sum,
   Tanh,
+  tensor,
   type Tensor,
   Transpose,
   transpose,
@@ -206,10 +207,29 @@ const convolution = (kernelName: string, toInput: typeof inputGradient, toFilter
 const reshaped = (kernelName: string, input = 'x') =>
   unary(kernelName, {inputsToSave: [input]}, (dy, x) => reshape(dy, x.shape), input);
 
-const pooling = (kernelName: string, saved: Saved) =>
-  general(kernelName, saved, (dy: Tensor, [x, y]: Tensor[], attrs: object) => ({
-    x: () => runKernel(`${kernelName}Grad`, {dy, input: x, ...(y && {output: y})}, attrs),
-  }));
+interface Pooling {
+  filterSize: number | [number, number];
+  strides: number | [number, number];
+  pad: Convolution['pad'];
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+/** tfjs's kernel divides by the whole window, also where the mean was one of fewer pixels. */
+function avgPoolGradient(dy: Tensor, x: Tensor, attrs: Pooling): Tensor {
+  const {filterSize, strides, pad, dimRoundingMode} = attrs;
+  const shape = x.shape as [number, number, number, number];
+  const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const {outHeight, outWidth, filterHeight, filterWidth, padInfo} = info;
+  const shares = (outputs: number, stride: number, window: number, before: number, inputs: number) =>
+    Array.from({length: outputs}, (_, i) => {
+      const first = i * stride - before;
+      return window / (Math.min(inputs, first + window) - Math.max(0, first));
+    });
+  const rows = shares(outHeight, info.strideHeight, filterHeight, padInfo.top, info.inHeight);
+  const columns = shares(outWidth, info.strideWidth, filterWidth, padInfo.left, info.inWidth);
+  const scale = mul(tensor(rows, [outHeight, 1, 1]), tensor(columns, [outWidth, 1]));
+  return runKernel('AvgPoolGrad', {dy: mul(dy, scale), input: x}, attrs);
+}
 
 const resizing = (kernelName: string) =>
   unary(
@@ -333,8 +353,10 @@ const configs = (): GradConfig[] => [
       x: () => mul(dy, mul(scale, rsqrt(add(variance, varianceEpsilon)))),
     }),
   ),
-  pooling(MaxPool, {...X, ...Y}),
-  pooling(AvgPool, X),
+  general(MaxPool, {...X, ...Y}, (dy: Tensor, [x, y]: Tensor[], attrs: object) => ({
+    x: () => runKernel('MaxPoolGrad', {dy, input: x, output: y}, attrs),
+  })),
+  unary<Pooling>(AvgPool, X, avgPoolGradient),
   resizing(ResizeBilinear),
   resizing(ResizeNearestNeighbor),
   convolution(Conv2D, inputGradient, filterGradient),

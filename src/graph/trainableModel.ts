@@ -139,13 +139,17 @@ export class TrainableModel extends PlainModel {
     const {weightMap} = this.executor;
     const tensors = this.weights.map(({name}) => weightMap[name][0]);
     try {
-      return taped(() => {
+      let loss = NaN;
+      let gradients: Float32Array[] = [];
+      // tidy would look for tensors in each value of an array that it is given.
+      taped(() => {
         const {value, grads} = engine().gradients(() => lossOf(this.run(inputs)), tensors, undefined, true);
-        const gradients = (grads as (Tensor | undefined)[]).map((gradient, i) =>
+        gradients = (grads as (Tensor | undefined)[]).map((gradient, i) =>
           gradient ? gradient.dataSync<'float32'>() : new Float32Array(this.weights[i].values.length),
         );
-        return {loss: value.dataSync()[0], gradients};
+        [loss] = value.dataSync<'float32'>();
       });
+      return {loss, gradients};
     } catch (error) {
       throw this.explained(error, inputs, tensors);
     }
@@ -198,9 +202,9 @@ export class TrainableModel extends PlainModel {
 }
 
 /** Takes a gradient; of one that fails nothing is left on tfjs's tape. */
-function taped<T>(run: () => T): T {
+function taped(run: () => void): void {
   try {
-    return tidy(run as () => never);
+    tidy(run);
   } finally {
     const {state} = engine();
     if (state.activeTape && state.gradientDepth === 0) {
