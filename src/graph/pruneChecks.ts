@@ -1,6 +1,7 @@
 /** Checks of the options of pruning: what makes no sense is refused with what is possible. */
 import {BLOCK_SIZES, type BlockSize} from '../packed';
 import {CRITERIA, PATTERNS} from '../pruning';
+import {REPAIR_METHODS} from './calibrationOptions';
 import type {LayerDescription} from './pruneLayers';
 import {
   BUDGET_KINDS,
@@ -50,6 +51,7 @@ function checkOptions(options: PruneOptions, keys: readonly string[]): void {
   if (isMap(sparsity) && budgetOf(options)) checkBudget(sparsity);
   else checkPerLayer('sparsity', sparsity, checkSparsity);
   if (n !== undefined) checkPerLayer('n', n, checkBlockSize);
+  checkCalibration(options);
   checkOneOf('criterion', criterion, CRITERIA);
   checkOneOf('pattern', pattern, PATTERNS);
   if (n !== undefined && pattern !== undefined && pattern !== '1xN') {
@@ -65,6 +67,36 @@ function checkOptions(options: PruneOptions, keys: readonly string[]): void {
   const namesOnly = Array.isArray(layers) && layers.every((name) => typeof name === 'string');
   if (layers !== undefined && typeof layers !== 'function' && !namesOnly) {
     throw new TypeError(`Prune option 'layers' is ${show(layers)}: a list of node names or a function expected.`);
+  }
+}
+
+/** @throws for options that go with samples where there are none, or that make no sense. */
+function checkCalibration(options: PruneOptions): void {
+  const {calibration, samples, repair, maxDrop, sparsity} = options;
+  if (calibration === undefined) {
+    const given = CALIBRATION_KEYS.find((key) => key !== 'repair' && options[key] !== undefined);
+    const key = given ?? (repair !== undefined && repair !== 'none' ? 'repair' : undefined);
+    if (key !== undefined) {
+      throw new TypeError(`Prune option '${key}' goes with samples: give some as 'calibration'.`);
+    }
+    return;
+  }
+  checkOneOf('repair', repair, REPAIR_METHODS);
+  if (samples !== undefined && !(Number.isInteger(samples) && samples > 0)) {
+    throw new RangeError(`Prune option 'samples' is ${show(samples)}: a number of samples expected.`);
+  }
+  if (maxDrop === undefined) return;
+  const entries = isMap(maxDrop) ? Object.entries(maxDrop) : [];
+  const [[kind, value] = ['', undefined]] = entries;
+  const isKnown = entries.length === 1 && ['agreement', 'relativeError', 'decibels'].includes(kind);
+  if (!isKnown || typeof value !== 'number' || !(value >= 0)) {
+    throw new TypeError(
+      "Prune option 'maxDrop' is no object with one of agreement, relativeError and decibels, 0 or more, such as " +
+        '{agreement: 0.01}.',
+    );
+  }
+  if (typeof sparsity !== 'number' && !budgetOf(options)) {
+    throw new RangeError("Prune option 'maxDrop' needs a sparsity that is one number or a budget.");
   }
 }
 

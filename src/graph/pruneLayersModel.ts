@@ -21,7 +21,7 @@ export interface LayersPruneReport extends PruneReport {
  * one and are cut off between them, say to get at features, are to be made of the pruned model; `rearrange: false` keeps
  * all orders. Layers called more than once, and whatever is used by layers outside the model, keep theirs.
  *
- * @throws TypeError for what is no layers model, Error for one that is not built yet.
+ * @throws TypeError for what is no layers model, Error for one that is not built yet, and where samples are given.
  * @throws TypeError or RangeError for options that make no sense, naming the option or layer.
  */
 export async function pruneLayersModel(model: PrunableLayersModel, options: PruneOptions): Promise<LayersPruneReport> {
@@ -32,6 +32,12 @@ export async function pruneLayersModel(model: PrunableLayersModel, options: Prun
   }
   if (model.outputs.length === 0) {
     throw new Error(`pruneLayersModel: model '${model.name}' is not built: give its first layer an inputShape.`);
+  }
+  if (options.calibration !== undefined) {
+    throw new Error(
+      "pruneLayersModel: 'calibration' goes with graph models alone. Convert the model to one (tensorflowjs_converter " +
+        '--output_format=tfjs_graph_model) and use pruneGraphModel, or train on under masks: see maskCallback.',
+    );
   }
   const {sketch, leftAlone} = sketchLayersModel(model);
   const before = await sketch.toArtifacts();
