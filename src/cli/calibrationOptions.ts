@@ -35,7 +35,7 @@ export function addCalibrationOptions(command: Command): Command {
       '--calibration <dir>',
       'repair by what the network computes on samples: .jpg, .png or .npy files, no labels',
     )
-    .option('--samples <number>', 'take the first so many, by name; default: all', integer(1, 1e9))
+    .option('--samples <number>', 'take the first so many, by name; default: all', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--size <size>', "what samples are resized to, like 224 or 320x240; default: the model's input", imageSize)
     .option('--crop', 'cut the centre out in place of squeezing the whole image into the size')
     .option('--mean <numbers>', 'what a value v of 0 to 255 becomes: (v - mean) / std; default 0', channelNumbers)

@@ -8,7 +8,7 @@ const COLUMNS: ReadonlyArray<readonly [title: string, cell: (quality: OutputQual
   ['agreement', ({agreement}) => known(agreement, (value) => percent(value, 1))],
   ['KL', ({kl}) => known(kl, (value) => value.toPrecision(3))],
   ['relative error', ({relativeError}) => relativeError.toPrecision(3)],
-  ['dB', ({decibels}) => decibels.toFixed(1)],
+  ['dB', ({decibels}) => (decibels === Infinity ? '∞' : decibels.toFixed(1))],
   ['accuracy', ({accuracy}) => known(accuracy, (value) => percent(value, 1))],
 ];
 
