@@ -52,10 +52,7 @@ const report = (isClassifier: boolean): RepairReport => {
 /** As source: JSON has no Infinity. */
 const literal = (value: object) => JSON.stringify(value).replaceAll('"decibels":null', '"decibels":Infinity');
 
-let folder: string;
-let model: string;
-let out: string;
-let images: string;
+let [folder, model, out, images] = ['', '', '', ''];
 
 withModel(
   smallClassifier,
