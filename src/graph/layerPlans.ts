@@ -36,9 +36,15 @@ interface OpenLayer {
 }
 
 /**
+ * What a layer's pruning costs, as it was measured: the loss at a rate from 0 on, where it is 0, for each N that was tried.
+ */
+export type MeasuredLosses = (layer: Layer, n: BlockSize) => ((rate: number) => number) | undefined;
+
+/**
  * Settles what the options leave open: rates under a budget, N where it is 'auto'; `PruneOptions` says how. Scores are
  * those of the filters in the order in which they stand.
  *
+ * @param measured takes the place of the scores; sizes of blocks without a loss are not chosen
  * @throws RangeError where a budget cannot be reached, with the most that can.
  */
 export function settlePlans(
@@ -47,6 +53,7 @@ export function settlePlans(
   layers: readonly Layer[],
   choices: readonly LayerChoice[],
   options: PruneOptions,
+  measured?: MeasuredLosses,
 ): LayerPlan[] {
   const budget = budgetOf(options);
   const most = budget?.cap ?? 1;
@@ -62,7 +69,7 @@ export function settlePlans(
     if (counted && layer.description.outputPixels === null) return {n: basic, leftAlone: UNKNOWN_PIXELS};
 
     const geometry = layerGeometry(graph, shapes, layer.description);
-    const curve = curvesOf(graph, layer, geometry, options);
+    const curve = curvesOf(graph, layer, geometry, options, measured);
     const {lost, ms} = curve(basic, sparsity ?? most);
     if (!Number.isFinite(lost.at(-1)!)) return {n: basic, leftAlone: NOT_FINITE};
     const open = {index, layer, n, most, curve, timing: {geometry, msBefore: ms[0]}};
@@ -74,7 +81,13 @@ export function settlePlans(
   return plans;
 }
 
-function curvesOf(graph: ModelGraph, layer: Layer, geometry: LayerGeometry, options: PruneOptions) {
+function curvesOf(
+  graph: ModelGraph,
+  layer: Layer,
+  geometry: LayerGeometry,
+  options: PruneOptions,
+  measured: MeasuredLosses | undefined,
+) {
   const {pattern = '1xN', criterion = 'l1', seed = 0} = options;
   const {name} = layer.description;
   const curves = new Map<string, RateCurve>();
@@ -85,7 +98,9 @@ function curvesOf(graph: ModelGraph, layer: Layer, geometry: LayerGeometry, opti
       const filter = readFilter(graph, layer);
       const grid = blockGrid(pattern, geometry.filter, n);
       const scores = blockScores(criterion, filter, grid.shape, grid.n, layerSeed(seed, name));
-      curves.set(key, (curve = rateCurve(filter, grid, scores, geometry, most)));
+      curve = rateCurve(filter, grid, scores, geometry, most);
+      if (measured) curve = {...curve, lost: curve.rates.map(measured(layer, n) ?? (() => 1e30))};
+      curves.set(key, curve);
     }
     return curve;
   };

@@ -6,7 +6,7 @@
  * untouched.
  */
 import {GraphModel} from '@tensorflow/tfjs-converter';
-import {util, type io} from '@tensorflow/tfjs-core';
+import {io, util} from '@tensorflow/tfjs-core';
 
 import {feedRewritten} from './feeding';
 
@@ -35,6 +35,9 @@ interface GraphModelInternals {
   loadSync(artifacts: io.ModelArtifacts): true | Promise<true>;
   loadStreaming(artifacts: io.ModelArtifacts): Promise<true>;
 }
+
+/** Set on artifacts that are to be loaded as they are. */
+const AS_IS = Symbol.for('tfjs-backend-blocksparse-1xn.asIs');
 
 /** Shared by all copies of this package in a page, say one imported as ESM and one as CommonJS. */
 const REWRITERS = Symbol.for('tfjs-backend-blocksparse-1xn.rewriters');
@@ -81,6 +84,7 @@ export function installLoadHook(): void {
 
   prototype.loadSync = function (this: GraphModelInternals, artifacts) {
     const url = urlOf(this);
+    if (AS_IS in artifacts) return loadSync.call(this, artifacts);
     const applying = applyingTo(artifacts, url);
     if (applying.length === 0) return loaded(this, loadSync.call(this, artifacts) as true);
     const rewritten = rewriteAll(applying, artifacts, url);
@@ -134,6 +138,15 @@ export async function readWeightStream(artifacts: io.ModelArtifacts): Promise<io
   const read: io.ModelArtifacts = {...artifacts, weightData: bytes.buffer};
   delete read.getWeightStream;
   return read;
+}
+
+/** Loads artifacts that no rewriter touches, and nobody is told of the model. */
+export function loadAsIs(artifacts: io.ModelArtifacts): GraphModel {
+  const model: GraphModel = new GraphModel(
+    io.fromMemorySync({...artifacts, [AS_IS]: true} as io.ModelArtifacts) as io.IOHandler,
+  );
+  model.load();
+  return model;
 }
 
 function applyingTo(artifacts: io.ModelArtifacts, url: string | undefined): Rewriter[] {

@@ -1,5 +1,5 @@
 /** How a group's channels can be put into order: as `rearrange` among the options of pruning names it. */
-import type {BlockSize, BlockStatistics, FilterShape} from '../packed';
+import type {BlockSize, BlockStatistics} from '../packed';
 import {choosePath, type LayerGeometry} from '../plan';
 import {filterNorms, gatherZeros, l1BlockScores, orderByNorm, searchOrder, type KeptShares} from '../pruning';
 import type {OrderingMethod} from './planOrders';
@@ -19,6 +19,8 @@ export interface OrderingContext {
   /** What is to be done with a layer to be pruned. */
   readonly rateOf: (layer: Layer) => PlannedRate;
   readonly seed: number;
+  /** Scores of a layer's weights for the search, `[outChannels, inChannels]`; without it, sums of absolute weights. */
+  readonly scoresOf?: (layer: Layer) => Float64Array;
   /** Called with the shares that a layer's blocks keep by the orders that a search has looked at. */
   readonly report: (layer: Layer, kept: KeptShares) => void;
 }
@@ -48,9 +50,13 @@ const sortedByNorm: OrderingMethod = (channels, filters) => {
 
 /** The order for which the blocks that stay keep most of the sum of absolute weights: see `searchOrder`. */
 const searched =
-  ({rateOf, seed, report}: OrderingContext): OrderingMethod =>
+  ({rateOf, seed, scoresOf, report}: OrderingContext): OrderingMethod =>
   (channels, filters) => {
-    const scores = filters.map(({weights, shape, multiplier}) => channelScores(weights, shape, multiplier));
+    const scores = filters.map(({layer, weights, shape, from, multiplier}) => {
+      const {inChannels, outChannels} = shape;
+      const all = scoresOf?.(layer).subarray(from * inChannels, (from + outChannels) * inChannels);
+      return channelScores(all ?? l1BlockScores(weights, shape, 1), inChannels, multiplier);
+    });
     if (!scores.every(isSummable)) return 'its weights are not all finite, so that their scores have no sum';
     const {order, kept} = searchOrder(
       channels,
@@ -66,11 +72,9 @@ const searched =
     return order;
   };
 
-/** Scores `[channels, inChannels]`: sums of absolute weights over the taps and over neighbours that move together. */
-function channelScores(weights: Float32Array, shape: FilterShape, multiplier: number): Float64Array {
-  const scores = l1BlockScores(weights, shape, 1);
+/** Scores `[channels, inChannels]`: sums over neighbours that move together. */
+function channelScores(scores: Float64Array, inChannels: number, multiplier: number): Float64Array {
   if (multiplier === 1) return scores;
-  const {inChannels} = shape;
   const sums = new Float64Array(scores.length / multiplier);
   for (let i = 0; i < scores.length; i++) {
     const channel = Math.floor(i / inChannels / multiplier);

@@ -12,6 +12,8 @@ export interface GroupFilters {
   /** `[kh, kw, inChannels, outChannels]`, where `outChannels` is `channels * multiplier` of the group. */
   readonly shape: FilterShape;
   readonly weights: Float32Array;
+  /** The first of the layer's output channels that these are. */
+  readonly from: number;
   /** The filters of one channel of the group are this many neighbours. */
   readonly multiplier: number;
 }
@@ -51,7 +53,7 @@ export function planOrders(
       if (!layer) return [];
       const outChannels = group.channels * multiplier;
       const weights = sliceFilters(filterOf(layer), layer.description, from, outChannels);
-      return [{layer, shape: {...layer.description, outChannels}, weights, multiplier}];
+      return [{layer, shape: {...layer.description, outChannels}, weights, from, multiplier}];
     });
     if (parts.length === 0) return [];
     const order = orderOf(group.channels, parts);

@@ -5,19 +5,10 @@
  */
 import type {io} from '@tensorflow/tfjs-core';
 import {nonzeroBlocks} from '../packed';
-import {choosePath, layerStatistics} from '../plan';
-import {
-  applyMask,
-  blockGrid,
-  blockScores,
-  l1BlockScores,
-  layerSeed,
-  selectBlocks,
-  weightsInBlocks,
-  type KeptShares,
-} from '../pruning';
+import {applyMask, blockGrid, blockScores, layerSeed, selectBlocks, type KeptShares} from '../pruning';
 import {findChannelGroups} from './coupling';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
+import {countLayer} from './layerCounts';
 import {layerGeometry} from './layerGeometry';
 import {settlePlans, type LayerPlan} from './layerPlans';
 import {readWeightStream} from './loadHook';
@@ -135,47 +126,16 @@ function prune(
 function pruneLayer(graph: ModelGraph, layer: Layer, plan: LayerPlan, options: PruneOptions): LayerCounts {
   const {pattern = '1xN', criterion = 'l1', seed = 0} = options;
   const {name} = layer.description;
-  const {shape, n} = blockGrid(pattern, layer.description, plan.n);
+  const grid = blockGrid(pattern, layer.description, plan.n);
   const filter = readFilter(graph, layer);
-  const before = nonzeroBlocks(filter, shape, n);
-  let norms: Float64Array = new Float64Array();
-  let keep = before;
+  let pruned = filter;
   if ('sparsity' in plan) {
-    norms = l1BlockScores(filter, shape, n);
-    const scores = criterion === 'l1' ? norms : blockScores(criterion, filter, shape, n, layerSeed(seed, name));
-    keep = selectBlocks(scores, plan.sparsity);
+    const scores = blockScores(criterion, filter, grid.shape, grid.n, layerSeed(seed, name));
+    const keep = selectBlocks(scores, plan.sparsity);
+    const nonzero = nonzeroBlocks(filter, grid.shape, grid.n);
+    // Where nothing but zeros would go, the weights stay byte for byte.
+    if (nonzero.some((bit, i) => bit > keep[i])) pruned = applyMask(filter, grid.shape, grid.n, keep);
   }
-  const after = before.map((nonzero, i) => nonzero & keep[i]);
-  const blocksBefore = countOnes(before);
-  const blocksAfter = countOnes(after);
-  const pruned = blocksAfter < blocksBefore ? applyMask(filter, shape, n, keep) : filter;
   if (pruned !== filter) writeFilter(graph, layer, pruned);
-  const {timing} = plan;
-  const zerosBefore = countZeros(filter);
-  return {
-    blocks: before.length,
-    blocksBefore,
-    blocksAfter,
-    weightsBefore: weightsInBlocks(shape, n, before),
-    weightsAfter: weightsInBlocks(shape, n, after),
-    zerosBefore,
-    zerosAfter: pruned === filter ? zerosBefore : countZeros(pruned),
-    l1Before: norms.reduce((sum, norm) => sum + norm, 0),
-    l1After: norms.reduce((sum, norm, i) => (after[i] ? sum + norm : sum), 0),
-    msAfter: timing
-      ? choosePath(timing.geometry, layerStatistics(pruned, timing.geometry.filter), 'relaxed').expectedMs
-      : null,
-  };
-}
-
-function countOnes(mask: Uint8Array): number {
-  let ones = 0;
-  for (let i = 0; i < mask.length; i++) ones += mask[i];
-  return ones;
-}
-
-function countZeros(weights: Float32Array): number {
-  let zeros = 0;
-  for (let i = 0; i < weights.length; i++) if (weights[i] === 0) zeros++;
-  return zeros;
+  return countLayer(filter, pruned, grid, plan);
 }

@@ -1,5 +1,7 @@
 /** Optimal brain surgeon on block rows: what is left of a least squares solution when columns must be zero. */
 
+const NOT_DEFINITE = 'The normal matrix of a layer is not positive definite.';
+
 /** One block row whose filters lose some of their columns. */
 export interface BlockRowJob {
   /** Columns that are to be zero, ascending. */
@@ -31,6 +33,13 @@ export interface BlockRowSolver {
    * @throws Error where the matrix is not positive definite
    */
   solve(inverse: Float64Array, columns: number, taps: number, jobs: readonly BlockRowJob[]): Promise<BlockRowResult[]>;
+
+  /**
+   * The inverse of a symmetric positive definite matrix, `[size, size]`.
+   *
+   * @throws Error where it is not positive definite
+   */
+  invert(matrix: Float64Array, size: number): Promise<Float64Array>;
 }
 
 /**
@@ -43,7 +52,29 @@ export const plainBlockRowSolver: BlockRowSolver = {
   async solve(inverse, columns, taps, jobs) {
     return jobs.map((job) => solveRow(inverse, columns, taps, job));
   },
+  async invert(matrix, size) {
+    return invertSymmetric(matrix, size);
+  },
 };
+
+/** By sweeps of Gauss and Jordan, which need no pivots here. */
+function invertSymmetric(matrix: Float64Array, size: number): Float64Array {
+  const a = matrix.slice();
+  for (let k = 0; k < size; k++) {
+    const pivot = a[k * size + k];
+    if (!(pivot > 0)) throw new Error(NOT_DEFINITE);
+    const row = a.slice(k * size, (k + 1) * size);
+    for (let i = 0; i < size; i++) {
+      const factor = a[i * size + k] / pivot;
+      if (i === k || factor === 0) continue;
+      for (let j = 0; j < size; j++) a[i * size + j] -= factor * row[j];
+      a[i * size + k] = -factor;
+    }
+    for (let j = 0; j < size; j++) a[k * size + j] = row[j] / pivot;
+    a[k * size + k] = 1 / pivot;
+  }
+  return a;
+}
 
 function solveRow(inverse: Float64Array, columns: number, taps: number, job: BlockRowJob): BlockRowResult {
   const {pruned, wantsBlocks} = job;
@@ -59,7 +90,7 @@ function solveRow(inverse: Float64Array, columns: number, taps: number, job: Blo
   // Rows become those of `L^-1 [P_p* | w_p]`, where `L L^T = P_pp`.
   for (let i = 0; i < count; i++) {
     const pivot = work[i * width + pruned[i]];
-    if (!(pivot > 0)) throw new Error('the normal matrix of a layer is not positive definite');
+    if (!(pivot > 0)) throw new Error(NOT_DEFINITE);
     const scale = 1 / Math.sqrt(pivot);
     for (let j = 0; j < width; j++) work[i * width + j] *= scale;
     for (let r = i + 1; r < count; r++) {

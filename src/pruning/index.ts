@@ -1,7 +1,9 @@
 export {allocate, type RatePoint} from './allocate';
 export {plainBlockRowSolver, type BlockRowJob, type BlockRowResult, type BlockRowSolver} from './blockRowSolver';
 export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
+export {fitDepthwise, type Clip, type DepthwiseFilter, type DepthwiseRows} from './depthwiseFit';
 export {gatherZeros, type FilterZeros, type GatheredZeros} from './gatherZeros';
+export {BlockLeastSquares, chooseBlocks, surgeonScores, type BlockFit, type FitShape} from './leastSquares';
 export {applyMask, firstToDrop, selectBlocks, sortScores, weightsInBlocks} from './masks';
 export {
   expandOrder,
@@ -15,7 +17,7 @@ export {
   type ChannelOrder,
 } from './order';
 export {blockGrid, PATTERNS, type BlockGrid, type Pattern} from './patterns';
-export {layerSeed} from './random';
+export {layerSeed, randomNumbers} from './random';
 export {
   ORDER_METHODS,
   searchOrder,
