@@ -94,7 +94,10 @@ async function repair(artifacts, share) {
     sparsity: {macs: share},
     calibration: samples.batches,
     onProgress: ({stage, done, secondsLeft}) =>
-      progress(what, `${stage}, ${percent(done, 0)}, ${secondsLeft.toFixed(0)} s left`),
+      progress(
+        what,
+        `${stage}, ${percent(done, 0)}${secondsLeft < Infinity ? `, ${secondsLeft.toFixed(0)} s left` : ''}`,
+      ),
   });
   progress('');
   return result;

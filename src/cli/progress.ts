@@ -16,7 +16,7 @@ export function showProgress(task: string, total: number): Progress {
   return {step: (by = 1) => bar.increment(by), stop: () => bar.stop()};
 }
 
-/** A bar for work that says itself what it does, what share of it is done, 0 to 1, and how long the rest will take. */
+/** A bar for work that says itself what it does, what share of it is done, 0 to 1, and how long the rest will take, if known. */
 export interface TimedProgress {
   show(task: string, done: number, secondsLeft: number): void;
   /** Takes the bar away. */
@@ -28,7 +28,8 @@ export function showTimedProgress(task: string): TimedProgress {
   const bar = newBar('{task} {bar} {percentage}%{left}');
   bar.start(1, 0, {task, left: ''});
   return {
-    show: (task, done, secondsLeft) => bar.update(done, {task, left: `, ${minutes(secondsLeft)} left`}),
+    show: (task, done, secondsLeft) =>
+      bar.update(done, {task, left: secondsLeft < Infinity ? `, ${minutes(secondsLeft)} left` : ''}),
     stop: () => bar.stop(),
   };
 }
