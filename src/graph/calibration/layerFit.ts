@@ -13,9 +13,11 @@ import {
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
 import {ColumnOrder} from './columnOrder';
+import type {WalkLayer} from './walkLayers';
 import {
   BlockLeastSquares,
   chooseBlocks,
+  transpose as transposeMatrix,
   type BlockFit,
   type BlockRowSolver,
   type Clip,
@@ -28,6 +30,18 @@ export interface LayerWeights {
   readonly filter: Float32Array;
   /** `[filters]`; `null` where there is none and none is fitted. */
   readonly bias: Float32Array | null;
+}
+
+/** A layer's weights by the names of their constants, laid out as the graph has them. */
+export function storedWeights(
+  {filter, bias, layer}: WalkLayer,
+  weights: LayerWeights,
+): Array<[name: string, values: Float32Array]> {
+  const {inChannels = 0, outChannels = 0} = layer?.description ?? {};
+  const values = layer?.transposed ? transposeMatrix(weights.filter, inChannels, outChannels) : weights.filter;
+  return [[filter, values], ...(bias !== null && weights.bias ? ([[bias, weights.bias]] as const) : [])] as Array<
+    [string, Float32Array]
+  >;
 }
 
 export interface FittedLayer extends LayerWeights {

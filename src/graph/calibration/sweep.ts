@@ -14,7 +14,7 @@ import {
 import {fitDepthwise, randomNumbers, type BlockRowSolver, type FitShape} from '../../pruning';
 import type {ModelGraph} from '../modelGraph';
 import {readFilter} from '../pruneLayers';
-import {DEPTHWISE_ROUNDS, FitData, fitLayer, RELAX} from './layerFit';
+import {DEPTHWISE_ROUNDS, FitData, fitLayer, RELAX, storedWeights, type LayerWeights} from './layerFit';
 import {gatherPixels, gatherRows, pickPositions, positionsOf, RowChunks} from './layerRows';
 import type {Progress} from './progress';
 import type {ScratchModel} from './scratchModel';
@@ -37,7 +37,7 @@ export interface SweepTask {
 
 /** The filters and biases that a sweep has found, as the graph stores them, by the names of the constants. */
 export interface SweepResult {
-  readonly weights: Map<string, {values: Float32Array; shape: readonly number[]}>;
+  readonly weights: Map<string, Float32Array>;
   /** Relative squared errors on the samples of the fit, by layer. */
   readonly errors: Map<string, number>;
 }
@@ -62,9 +62,11 @@ export async function sweep(
 ): Promise<SweepResult> {
   const result: SweepResult = {weights: new Map(), errors: new Map()};
   const random = randomNumbers(seed);
-  const store = (name: string, values: Float32Array, shape: readonly number[]) => {
-    result.weights.set(name, {values, shape});
-    pruned.setWeight(name, values, shape);
+  const store = (layer: WalkLayer, fitted: LayerWeights) => {
+    for (const [name, values] of storedWeights(layer, fitted)) {
+      result.weights.set(name, values);
+      pruned.setWeight(name, values, graph.weightShape(name));
+    }
   };
   let done = 0;
   for (const layer of layers) {
@@ -73,8 +75,7 @@ export async function sweep(
     if (layer.isDepthwise) {
       if (!walk.hasChanged) continue;
       const fitted = await refitDepthwise(graph, layer, walk, samples, random);
-      store(layer.filter, fitted.filter, graph.weightShape(layer.filter));
-      if (layer.bias !== null) store(layer.bias, fitted.bias, graph.weightShape(layer.bias));
+      store(layer, fitted);
     } else if (task && (walk.hasChanged || (task.rate ?? 0) > 0)) {
       const dense = {
         filter: readFilter(graph, layer.layer!),
@@ -84,9 +85,7 @@ export async function sweep(
       try {
         const fitted = await fitLayer(solver, data, {...task, dense, clip: layer.clip, ridge});
         result.errors.set(layer.name, fitted.relativeError);
-        const stored = layer.layer!.transposed ? turn(fitted.filter, task.shape) : fitted.filter;
-        store(layer.filter, stored, graph.weightShape(layer.filter));
-        if (layer.bias !== null) store(layer.bias, fitted.bias!, graph.weightShape(layer.bias));
+        store(layer, fitted);
       } finally {
         data.dispose();
       }
@@ -94,14 +93,6 @@ export async function sweep(
     }
   }
   return result;
-}
-
-function turn(filter: Float32Array, {filters}: FitShape): Float32Array {
-  const columns = filter.length / filters;
-  const turned = new Float32Array(filter.length);
-  for (let k = 0, at = 0; k < columns; k++)
-    for (let f = 0; f < filters; f++, at++) turned[f * columns + k] = filter[at];
-  return turned;
 }
 
 /** Rows of the pruned network's inputs, and what the layer should give for them. */

@@ -15,6 +15,50 @@ export function computedNodes(graph: ModelGraph): GraphNode[] {
   );
 }
 
+/** The tensors that cross from the nodes before a node to it and those after it. */
+export class Frontiers {
+  private readonly place: ReadonlyMap<string, number>;
+  private readonly lastUse = new Map<string, number>();
+
+  /**
+   * @param order of `computedNodes`
+   * @param goals the nodes that are to be computed in the end
+   */
+  constructor(
+    private readonly graph: ModelGraph,
+    private readonly order: readonly GraphNode[],
+    goals: readonly string[],
+  ) {
+    this.place = new Map(order.map(({name}, i) => [name, i]));
+    const needed = new Set(goals);
+    for (const name of goals) this.lastUse.set(name, order.length);
+    for (const node of [...order].reverse()) {
+      if (needed.has(node.name)) for (const {node: input} of graph.inputs(node)) needed.add(input);
+    }
+    order.forEach((node, i) => {
+      if (!needed.has(node.name)) return;
+      for (const {node: input} of graph.inputs(node)) {
+        this.lastUse.set(input, Math.max(i, this.lastUse.get(input) ?? 0));
+      }
+    });
+  }
+
+  placeOf(node: string): number {
+    return this.place.get(node)!;
+  }
+
+  /** Names of nodes whose first outputs they are; `null` where one is another output, which cannot be fed. */
+  before(node: string): string[] | null {
+    const position = this.placeOf(node);
+    const names = this.order
+      .slice(0, position)
+      .flatMap(({name}) => (this.lastUse.get(name)! >= position ? [name] : []));
+    const isFirstOutput = (name: string) =>
+      this.graph.consumers(name).every(({node: user, slot}) => parseRef(user.input![slot]).output === 0);
+    return names.every(isFirstOutput) ? names : null;
+  }
+}
+
 type State = ReadonlyArray<Readonly<Record<string, StoredTensor>>>;
 
 /** Called with the tensors of a batch, which it must not dispose of. */
@@ -25,8 +69,7 @@ export type Visit = (dense: NamedTensorMap, pruned: NamedTensorMap, batch: numbe
  * lies between two layers is kept where it is narrow, and computed anew from there.
  */
 export class Walk {
-  private readonly place: ReadonlyMap<string, number>;
-  private readonly lastUse = new Map<string, number>();
+  private readonly frontiers: Frontiers;
   private position = 0;
   private dense: State | null = null;
   private pruned: State | null = null;
@@ -38,22 +81,15 @@ export class Walk {
    * @param goals the nodes that will be visited
    */
   constructor(
-    private readonly graph: ModelGraph,
-    private readonly order: readonly GraphNode[],
+    graph: ModelGraph,
+    order: readonly GraphNode[],
     goals: readonly string[],
     private readonly networks: {readonly dense: ScratchModel; readonly pruned: ScratchModel},
     private readonly samples: Samples,
     private readonly which: readonly number[],
     private readonly batchSize: number,
   ) {
-    this.place = new Map(order.map(({name}, i) => [name, i]));
-    const needed = new Set(goals);
-    for (const node of [...order].reverse()) {
-      if (needed.has(node.name)) for (const {node: input} of graph.inputs(node)) needed.add(input);
-    }
-    order.forEach((node, i) => {
-      if (needed.has(node.name)) for (const {node: input} of graph.inputs(node)) this.lastUse.set(input, i);
-    });
+    this.frontiers = new Frontiers(graph, order, goals);
   }
 
   get batches(): number {
@@ -76,8 +112,8 @@ export class Walk {
    * @param fetches as nodes name their inputs
    */
   async visit(node: string, fetches: readonly string[], visit: Visit): Promise<void> {
-    const position = this.place.get(node)!;
-    const frontier = this.frontier(position);
+    const position = this.frontiers.placeOf(node);
+    const frontier = this.frontiers.before(node);
     let keeps = frontier !== null && position > this.position;
     const states: {dense: Array<Record<string, StoredTensor>>; pruned: Array<Record<string, StoredTensor>>} = {
       dense: [],
@@ -121,15 +157,5 @@ export class Walk {
       const feeds = restoreAll(dense[batch]);
       yield {dense: feeds, pruned: pruned ? restoreAll(pruned[batch]) : feeds};
     }
-  }
-
-  /** The tensors that cross into the nodes from a position on; `null` where one cannot be fed. */
-  private frontier(position: number): string[] | null {
-    const names = this.order
-      .slice(0, position)
-      .flatMap(({name}) => (this.lastUse.get(name)! >= position ? [name] : []));
-    const isFirstOutput = (name: string) =>
-      this.graph.consumers(name).every(({node, slot}) => parseRef(node.input![slot]).output === 0);
-    return names.every(isFirstOutput) ? names : null;
   }
 }

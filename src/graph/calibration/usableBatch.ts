@@ -1,0 +1,48 @@
+import {dispose, type NamedTensorMap} from '@tensorflow/tfjs-core';
+import {readShape} from '../attributes';
+import type {ModelGraph} from '../modelGraph';
+import type {ComparedOutput} from './outputs';
+import type {Samples} from './samples';
+import type {ScratchModel} from './scratchModel';
+
+const BATCH = 8;
+/** Rounding changes with the batch, in units of the output's range. */
+const TOLERANCE = 1e-3;
+
+/**
+ * How many samples can go through a model at once: several where its inputs leave that open and two samples together give
+ * what each gives alone, else one.
+ */
+export async function usableBatch(
+  model: ScratchModel,
+  graph: ModelGraph,
+  outputs: readonly ComparedOutput[],
+  samples: Samples,
+): Promise<number> {
+  const isOpen = graph.inputNames().every((name) => !((readShape(graph.node(name), 'shape')?.[0] ?? -1) > 0));
+  if (!isOpen) return 1;
+  const names = outputs.map(({name}) => name);
+  const pair = samples.fit.slice(0, 2);
+  const run = async (size: number): Promise<NamedTensorMap[]> => {
+    const results: NamedTensorMap[] = [];
+    for await (const {feeds} of samples.batches(pair, size)) {
+      results.push(await model.run(feeds, names));
+      dispose(feeds);
+    }
+    return results;
+  };
+  const single = await run(1);
+  const both = await run(2).catch(() => []);
+  const alike = both.length === 1 && names.every((name) => matches(both[0], single, name));
+  dispose([...single, ...both] as never);
+  return alike ? BATCH : 1;
+}
+
+function matches(both: NamedTensorMap, single: readonly NamedTensorMap[], name: string): boolean {
+  const all = both[name].dataSync();
+  const parts = single.map((result) => result[name].dataSync());
+  if (both[name].shape[0] !== 2 || all.length !== parts[0].length + parts[1].length) return false;
+  const alone = [...parts[0], ...parts[1]];
+  const range = Math.max(...alone) - Math.min(...alone);
+  return alone.every((value, i) => Math.abs(value - all[i]) <= TOLERANCE * range);
+}

@@ -1,0 +1,390 @@
+/**
+ * Pruning by what a network computes on unlabelled samples: blocks are chosen by the optimal brain surgeon, rates by
+ * measured losses, and all weights are fitted anew, layer by layer, to the outputs of the dense network.
+ */
+import type {io} from '@tensorflow/tfjs-core';
+import {nonzeroBlocks, type BlockSize} from '../packed';
+import {
+  blockGrid,
+  expandOrder,
+  interpolateLoss,
+  type BlockGrid,
+  type BlockRowSolver,
+  type FitShape,
+  type KeptShares,
+} from '../pruning';
+import type {RepairReport, RepairStage} from './calibrationOptions';
+import {layerErrors} from './calibration/layerErrors';
+import {lossCurves, type CandidateLayer} from './calibration/lossCurves';
+import {comparedOutputs, measureQuality, type ComparedOutput} from './calibration/outputs';
+import {Progress} from './calibration/progress';
+import {makeCandidate} from './calibration/saliency';
+import {Samples} from './calibration/samples';
+import {ScratchModel} from './calibration/scratchModel';
+import {outputImportance} from './calibration/sensitivity';
+import {inputMoments} from './calibration/study';
+import {sweep, type SweepTask} from './calibration/sweep';
+import {usableBatch} from './calibration/usableBatch';
+import {computedNodes, Frontiers, Walk} from './calibration/walk';
+import {walkLayers, type WalkLayer} from './calibration/walkLayers';
+import {cleanUpGraph} from './cleanup';
+import {findChannelGroups} from './coupling';
+import {countLayer} from './layerCounts';
+import {chooseForLayer, type LayerChoice} from './layerChoice';
+import {layerGeometry} from './layerGeometry';
+import {settlePlans, type LayerPlan, type MeasuredLosses} from './layerPlans';
+import {ModelGraph, type GraphNode} from './modelGraph';
+import {orderingMethod, type PlannedRate} from './orderingMethods';
+import {planOrders} from './planOrders';
+import type {PruneResult} from './prune';
+import {checkLayerNames} from './pruneChecks';
+import {listLayers, readFilter, type Layer} from './pruneLayers';
+import {budgetOf, orderMethod, type PruneOptions} from './pruneOptions';
+import {reportLayer, reportModel} from './pruneReport';
+import {rearrangeChannels, type Rearrangement} from './rearrange';
+import {inferShapes, type ShapeMap} from './shapes';
+
+/** Samples for sensitivities and moments, and for the loss of a layer's trials. */
+const STUDY_SAMPLES = 256;
+const CURVE_SAMPLES = 48;
+/** The sizes of blocks that 'auto' chooses from. */
+const AUTO_SIZES: readonly BlockSize[] = [1, 2, 4];
+const RIDGE = 0.1;
+
+/** @param artifacts unpacked, with all weights there */
+export async function pruneWithSamples(
+  artifacts: io.ModelArtifacts,
+  options: PruneOptions,
+  solver: BlockRowSolver,
+): Promise<PruneResult> {
+  const progress = new Progress(options.onProgress, options.signal);
+  progress.begin('reading samples', 0.05);
+  await progress.tell(0);
+  const cleaned = cleanUpGraph(artifacts).artifacts;
+  const network = new DenseNetwork(cleaned);
+  const {seed = 0} = options;
+  const samples = await Samples.read(
+    options.calibration!,
+    network.inputNames(),
+    options.samples ?? Infinity,
+    seed,
+    options.signal,
+  );
+  const dense = new ScratchModel(cleaned);
+  try {
+    const batchSize = await usableBatch(dense, network.graph, network.outputs, samples);
+    const job = new PruneJob(network, options, solver, samples, batchSize, dense, progress);
+    return await job.run();
+  } finally {
+    dense.dispose();
+  }
+}
+
+/** A model's graph and what is known of it. */
+class DenseNetwork {
+  readonly graph: ModelGraph;
+  readonly shapes: ShapeMap;
+  readonly layers: readonly Layer[];
+  readonly order: readonly GraphNode[];
+  readonly walk: readonly WalkLayer[];
+  readonly outputs: readonly ComparedOutput[];
+
+  constructor(readonly artifacts: io.ModelArtifacts) {
+    this.graph = ModelGraph.from(artifacts);
+    this.shapes = inferShapes(this.graph);
+    this.layers = listLayers(this.graph, this.shapes);
+    this.order = computedNodes(this.graph);
+    this.walk = walkLayers(this.graph, this.shapes, this.order);
+    this.outputs = comparedOutputs(this.graph);
+  }
+
+  /** Names of input nodes by themselves and by the names that the signature gives them. */
+  inputNames(): Map<string, string> {
+    const signature =
+      (this.artifacts.signature as {inputs?: Record<string, {name?: string}>} | undefined)?.inputs ?? {};
+    const names = new Map(this.graph.inputNames().map((name) => [name, name]));
+    for (const [key, {name}] of Object.entries(signature)) {
+      const node = name?.split(':')[0];
+      if (node !== undefined && names.has(node)) names.set(key, node);
+    }
+    return names;
+  }
+
+  /** Tensors between blocks: without an activation, and read by more than a sum. */
+  innerTensors(): string[] {
+    const producers = new Set(this.walk.filter(({clip}) => !clip).map(({name}) => name));
+    const isSum = ({op}: GraphNode) => op === 'Add' || op === 'AddV2';
+    return this.order
+      .filter((node) => producers.has(node.name) || isSum(node))
+      .filter(({name}) => this.graph.consumers(name).some(({node}) => !isSum(node)))
+      .map(({name}) => name);
+  }
+}
+
+class PruneJob {
+  private readonly warnings: string[] = [];
+  private readonly seed: number;
+
+  constructor(
+    private readonly network: DenseNetwork,
+    private readonly options: PruneOptions,
+    private readonly solver: BlockRowSolver,
+    private readonly samples: Samples,
+    private readonly batchSize: number,
+    private readonly dense: ScratchModel,
+    private readonly progress: Progress,
+  ) {
+    this.seed = options.seed ?? 0;
+  }
+
+  async run(): Promise<PruneResult> {
+    const {network, options} = this;
+    const descriptions = network.layers.map(({description}) => description);
+    checkLayerNames(options, descriptions);
+    const choices = await Promise.all(descriptions.map((layer) => chooseForLayer(options, layer)));
+    const candidates = await this.findCandidates(choices);
+    const measured = await this.measureLosses(candidates, choices);
+    const plans = settlePlans(network.graph, network.shapes, network.layers, choices, options, measured);
+    return this.pruneAs(plans, candidates);
+  }
+
+  /** The layers that may be pruned, with what their weights are worth. */
+  private async findCandidates(choices: readonly LayerChoice[]): Promise<ReadonlyMap<string, CandidateLayer>> {
+    const {network, samples, progress, solver, batchSize} = this;
+    const walked = new Map(network.walk.map((layer) => [layer.name, layer]));
+    const chosen = network.layers.flatMap((layer, i) => {
+      const choice = choices[i];
+      const walk = walked.get(layer.description.name);
+      return 'leftAlone' in choice || layer.fixed !== undefined || !walk ? [] : [{layer, choice, walk}];
+    });
+    const few = pickEvenly(samples.fit, STUDY_SAMPLES);
+    progress.begin('sensitivities', 0.1);
+    const importance = await this.measureImportance(
+      chosen.map(({walk}) => walk),
+      few,
+    );
+    progress.begin('moments', 0.1);
+    const moments = await inputMoments(
+      this.dense,
+      chosen.map(({walk}) => walk),
+      samples,
+      few,
+      batchSize,
+      this.seed,
+      progress,
+    );
+    const candidates = new Map<string, CandidateLayer>();
+    for (const [i, {layer, choice, walk}] of chosen.entries()) {
+      const {name} = layer.description;
+      const dense = {
+        filter: readFilter(network.graph, layer),
+        bias: walk.bias === null ? null : network.graph.weightValues(walk.bias),
+      };
+      const shape = fitShape(blockGrid(this.options.pattern ?? '1xN', layer.description, 1));
+      const candidate = await makeCandidate(solver, name, shape, dense, importance[i], moments[i]);
+      candidates.set(name, {candidate, layer: walk, sizes: choice.n === 'auto' ? AUTO_SIZES : [choice.n]});
+    }
+    return candidates;
+  }
+
+  private async measureImportance(layers: readonly WalkLayer[], which: readonly number[]): Promise<Float64Array[]> {
+    const filters = layers.map(({layer}) => layer!.description.outChannels);
+    const probed = layers.map(({name, clip}, i) => ({name, clip, filters: filters[i]}));
+    let batch = 0;
+    try {
+      return await outputImportance(
+        this.network.artifacts,
+        probed,
+        this.network.innerTensors(),
+        this.samples,
+        which,
+        Math.min(this.batchSize, 4),
+        this.seed,
+        () => this.progress.tell((++batch * Math.min(this.batchSize, 4)) / which.length),
+      );
+    } catch (error) {
+      this.options.signal?.throwIfAborted();
+      this.warnings.push(
+        `No gradient could be taken (${(error as Error).message.split('\n')[0]}): all channels of a layer count alike, which ` +
+          'costs accuracy.',
+      );
+      return filters.map((count) => new Float64Array(count).fill(1));
+    }
+  }
+
+  /** Losses of layers pruned alone, where rates or sizes of blocks hang on them. */
+  private async measureLosses(
+    candidates: ReadonlyMap<string, CandidateLayer>,
+    choices: readonly LayerChoice[],
+  ): Promise<MeasuredLosses | undefined> {
+    const budget = budgetOf(this.options);
+    if (!budget && choices.every(({n}) => n !== 'auto')) return undefined;
+    const {network, samples, progress, solver, batchSize} = this;
+    progress.begin('losses of single layers', 0.25);
+    const copy = new ScratchModel(network.artifacts);
+    try {
+      const losses = await lossCurves(
+        [...candidates.values()],
+        solver,
+        {dense: this.dense, pruned: copy},
+        network.outputs,
+        samples,
+        pickEvenly(samples.fit, CURVE_SAMPLES),
+        batchSize,
+        budget?.share ?? 0.5,
+        this.seed,
+        progress,
+        {
+          graph: network.graph,
+          frontiers: new Frontiers(
+            network.graph,
+            network.order,
+            network.outputs.map(({name}) => name),
+          ),
+        },
+      );
+      return ({description}, n) => {
+        const curve = losses.get(description.name)?.get(n);
+        return curve && interpolateLoss(curve);
+      };
+    } finally {
+      copy.dispose();
+    }
+  }
+
+  private async pruneAs(
+    plans: readonly LayerPlan[],
+    candidates: ReadonlyMap<string, CandidateLayer>,
+  ): Promise<PruneResult> {
+    const {network, options, progress, samples, batchSize} = this;
+    const graph = ModelGraph.from(network.artifacts);
+    const method = orderMethod({rearrange: 'search', ...options});
+    const pruned = network.layers.filter((_, i) => method !== 'none' && 'sparsity' in plans[i]);
+    const keptByOrder = new Map<Layer, KeptShares>();
+    const found = findChannelGroups(graph, network.shapes);
+    const ordering = orderingMethod(method, {
+      geometryOf: ({description}) => layerGeometry(graph, network.shapes, description),
+      rateOf: (layer) => plans[network.layers.indexOf(layer)] as PlannedRate,
+      scoresOf: ({description}) => candidates.get(description.name)!.candidate.saliency,
+      seed: this.seed,
+      report: (layer, kept) => keptByOrder.set(layer, kept),
+    });
+    progress.begin('order of channels', 0.05);
+    await progress.tell(0);
+    const {rearrangements, notRearranged} = planOrders(graph, found, pruned, ordering);
+    const renamed = rearrangeChannels(graph, found, rearrangements);
+
+    const ordered = new DenseNetwork(graph.toArtifacts());
+    const orderedLayers = new Map(ordered.layers.map((layer) => [layer.description.name, layer]));
+    const layerOf = ({description: {name}}: Layer) => orderedLayers.get(renamed.get(name) ?? name)!;
+    const tasks = new Map<string, SweepTask>();
+    network.layers.forEach((layer, i) => {
+      const candidate = candidates.get(layer.description.name);
+      const now = layerOf(layer);
+      const filter = readFilter(ordered.graph, now);
+      const plan = plans[i];
+      const grid = blockGrid(options.pattern ?? '1xN', now.description, plan.n);
+      const there = nonzeroBlocks(filter, grid.shape, grid.n);
+      if (!('sparsity' in plan) || !candidate) {
+        // A filter with zeros keeps them, whatever their pattern is, and its weights.
+        if (filter.includes(0) || layer.description.isClassifier || layer.fixed !== undefined) return;
+        const importance = new Float64Array(now.description.outChannels).fill(1);
+        tasks.set(now.description.name, {shape: fitShape(grid), rate: null, mayKeep: null, importance});
+        return;
+      }
+      const importance = permuted(candidate.candidate.importance, layer, rearrangements);
+      const mayKeep = there.includes(0) ? there : null;
+      tasks.set(now.description.name, {shape: fitShape(grid), rate: plan.sparsity, mayKeep, importance});
+    });
+
+    const student = new ScratchModel(ordered.artifacts);
+    const teacher = new ScratchModel(ordered.artifacts);
+    try {
+      const goals = ordered.walk.flatMap(({name, shortcut}) => (shortcut ? [name, shortcut.sum] : [name]));
+      const networks = {dense: teacher, pruned: student};
+      const walk = new Walk(ordered.graph, ordered.order, goals, networks, samples, samples.fit, batchSize);
+      progress.begin('fitting layers', 0.4);
+      const result = await sweep(
+        ordered.graph,
+        ordered.walk,
+        tasks,
+        walk,
+        student,
+        this.solver,
+        RIDGE,
+        this.seed,
+        samples.fit.length,
+        progress,
+      );
+      const before = new Map(network.layers.map((layer) => [layer, readFilter(ordered.graph, layerOf(layer))]));
+      for (const [name, values] of result.weights)
+        ordered.graph.setWeight(name, values, ordered.graph.weightShape(name));
+
+      progress.begin('measuring', 0.05);
+      const stage = await this.measureStage('closed', ordered.outputs, networks);
+      const errors = await layerErrors(networks, ordered.walk, samples, batchSize);
+      const counts = network.layers.map((layer, i) => {
+        const {description} = layerOf(layer);
+        const grid = blockGrid(options.pattern ?? '1xN', description, plans[i].n);
+        return countLayer(before.get(layer)!, readFilter(ordered.graph, layerOf(layer)), grid, plans[i]);
+      });
+      const keepOrder = 'the option rearrange is false';
+      const reports = network.layers.map((layer, i) => {
+        const whyNot = method === 'none' ? keepOrder : notRearranged(layer);
+        return reportLayer(layer.description, counts[i], plans[i], whyNot, keptByOrder.get(layer) ?? null);
+      });
+      const original = new Map([...renamed].map(([from, to]) => [to, from]));
+      const repair: RepairReport = {
+        method: 'closed',
+        samplesFit: samples.fit.length,
+        samplesKeptOut: samples.keptOut.length,
+        stages: [stage],
+        distillationKept: null,
+        layers: errors.map(({name, relativeError}) => ({name: original.get(name) ?? name, relativeError})),
+        warnings: this.warnings,
+        seconds: progress.seconds,
+      };
+      return {artifacts: ordered.graph.toArtifacts(), report: {...reportModel(reports, counts, options), repair}};
+    } finally {
+      student.dispose();
+      teacher.dispose();
+    }
+  }
+
+  private async measureStage(
+    name: RepairStage['name'],
+    outputs: readonly ComparedOutput[],
+    networks: {readonly dense: ScratchModel; readonly pruned: ScratchModel},
+  ): Promise<RepairStage> {
+    const {samples, batchSize, options} = this;
+    const measure = (which: readonly number[]) =>
+      measureQuality(networks, outputs, samples, which, batchSize, options.labels);
+    return {
+      name,
+      keptOut: await measure(samples.keptOut),
+      fit: await measure(pickEvenly(samples.fit, samples.keptOut.length)),
+    };
+  }
+}
+
+/** Some of the samples, evenly spread. */
+function pickEvenly(which: readonly number[], most: number): number[] {
+  if (which.length <= most) return [...which];
+  return Array.from({length: most}, (_, i) => which[Math.floor((i * which.length) / most)]);
+}
+
+function fitShape({shape: {kh, kw, inChannels, outChannels}, n}: BlockGrid): FitShape {
+  return {filters: outChannels, channels: inChannels, taps: kh * kw, n};
+}
+
+/** Values by output channel in the order that the channels have now. */
+function permuted(values: Float64Array, {description}: Layer, rearrangements: readonly Rearrangement[]): Float64Array {
+  const result = values.slice();
+  for (const {group, order} of rearrangements) {
+    for (const {name, from, multiplier} of group.producers) {
+      if (name !== description.name) continue;
+      expandOrder(order, multiplier).forEach((channel, place) => (result[from + place] = values[from + channel]));
+    }
+  }
+  return result;
+}
