@@ -1,13 +1,12 @@
 /** The samples of `--calibration`: a folder's files as batches of a model's input. */
 import {tensor, type Tensor} from '@tensorflow/tfjs-core';
-import {UsageError} from '../errors';
 import type {ImageInput} from './imageInput';
 import {readLabels} from './labels';
 import {fitImage, planPreprocessing, writeSample, type Preprocessing, type PreprocessingFlags} from './preprocessing';
 import type {Pixels} from './resizeImage';
 import {listSamples} from './sampleFiles';
 
-/** Samples of a batch where the model takes any number. */
+/** Samples of a batch; who fits takes them apart. */
 const BATCH = 8;
 /** Bytes of decoded and resized samples that are kept from one pass to the next. */
 const CACHE_BYTES = 512 * 2 ** 20;
@@ -43,12 +42,6 @@ export async function readCalibration(
   const preprocessing = planPreprocessing(flags, input);
   const all = await listSamples(folder, input.channels, flags.labels);
   const samples = all.slice(0, flags.samples);
-  const batch = input.batch ?? BATCH;
-  if (input.batch !== null && samples.length % batch > 0) {
-    throw new UsageError(
-      `the model takes ${batch} samples at a time, not ${samples.length}: set --samples to a multiple`,
-    );
-  }
   const labels = flags.labels && (await readLabels(flags.labels, all, samples.length, flags.labelOffset ?? 0));
 
   const kept: (Pixels | undefined)[] = [];
@@ -70,8 +63,8 @@ export async function readCalibration(
     preprocessing,
     ...(labels && {labels}),
     async *batches() {
-      for (let start = 0; start < samples.length; start += batch) {
-        const count = Math.min(batch, samples.length - start);
+      for (let start = 0; start < samples.length; start += BATCH) {
+        const count = Math.min(BATCH, samples.length - start);
         const values = new (dtype === 'int32' ? Int32Array : Float32Array)(count * size);
         for (let i = 0; i < count; i++) {
           writeSample(await read(start + i), preprocessing, values.subarray(i * size, (i + 1) * size));

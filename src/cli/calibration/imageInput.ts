@@ -6,8 +6,6 @@ import {UserError} from '../errors';
 import {IMAGE_CHANNELS} from './decodeImage';
 
 export interface ImageInput {
-  /** Samples of an inference; `null` where any number will do. */
-  readonly batch: number | null;
   /** `null` where any size will do. */
   readonly height: number | null;
   readonly width: number | null;
@@ -29,7 +27,7 @@ export function imageInput(artifacts: io.ModelArtifacts): ImageInput {
     const found = shape ? `[${shape.join(', ')}]` : 'a tensor of unknown rank';
     throw new UserError(`input ${node.name} is ${found}, not [n, h, w, 1, 3 or 4]: ${alternative}`);
   }
-  const [batch, height, width] = shape.map((size) => (size > 0 ? size : null));
+  const [, height, width] = shape.map((size) => (size > 0 ? size : null));
   const dtype = INTEGERS.includes(node.attr?.dtype?.type) ? 'int32' : 'float32';
-  return {batch, height, width, channels: shape[3], dtype};
+  return {height, width, channels: shape[3], dtype};
 }

@@ -7,7 +7,7 @@ import {readCalibration, type FolderFlags} from '../../../src/cli/calibration/ca
 import type {ImageInput} from '../../../src/cli/calibration/imageInput';
 import {picture, withFolder, writeJpeg, writeNpy, writePng} from './sampleImages';
 
-const INPUT: ImageInput = {batch: null, height: 6, width: 8, channels: 3, dtype: 'float32'};
+const INPUT: ImageInput = {height: 6, width: 8, channels: 3, dtype: 'float32'};
 const SHARED = path.resolve(__dirname, '../../../../shared/images/calibration');
 
 let folder: string;
@@ -70,19 +70,10 @@ test('the first samples are taken, with their labels', async () => {
   expect((await pass(calibration.batches))[0].values.slice(2 * 144)).toEqual([...picture(8, 6, 2).data]);
 });
 
-test('a model of a fixed batch gets batches of that size, and no others', async () => {
-  writePictures(4);
-  const {batches} = await readCalibration(folder, {...INPUT, batch: 2}, {});
-  expect((await pass(batches)).map(({shape}) => shape[0])).toEqual([2, 2]);
-  await expect(readCalibration(folder, {...INPUT, batch: 3}, {})).rejects.toThrow(
-    /takes 3 samples at a time, not 4: set --samples to a multiple/,
-  );
-});
-
 test('a model of grey integers gets such', async () => {
   writePng(path.join(folder, 'a.png'), {width: 2, height: 1, channels: 3, data: Uint8Array.of(255, 0, 0, 9, 9, 9)});
   writeNpy(path.join(folder, 'b.npy'), Float32Array.of(1.6, -3), [1, 2, 1]);
-  const input: ImageInput = {batch: null, height: 1, width: 2, channels: 1, dtype: 'int32'};
+  const input: ImageInput = {height: 1, width: 2, channels: 1, dtype: 'int32'};
   const {batches} = await readCalibration(folder, input, {});
   for await (const batch of batches()) {
     expect([batch.dtype, batch.shape]).toEqual(['int32', [2, 1, 2, 1]]);
@@ -92,7 +83,7 @@ test('a model of grey integers gets such', async () => {
 
 test('arrays of float32 are resized without rounding', async () => {
   writeNpy(path.join(folder, 'a.npy'), Float32Array.of(0, 0.1, 0.2, 0.4), [1, 1, 4, 1]);
-  const input: ImageInput = {batch: null, height: 1, width: 2, channels: 1, dtype: 'float32'};
+  const input: ImageInput = {height: 1, width: 2, channels: 1, dtype: 'float32'};
   const [{values}] = await pass((await readCalibration(folder, input, {})).batches);
   expect(values[0]).toBeCloseTo((0.1 * 3 + 0.2) / 7, 6);
   expect(values[1]).toBeCloseTo((0.1 + 3 * 0.2 + 3 * 0.4) / 7, 6);

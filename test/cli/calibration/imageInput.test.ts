@@ -9,14 +9,14 @@ const modelOf = (shape: readonly number[]) => {
 };
 
 test('an input is read with what it leaves open', () => {
-  const any = {batch: null, channels: 3, dtype: 'float32'};
+  const any = {channels: 3, dtype: 'float32'};
   expect(imageInput(modelOf([-1, 12, 10, 3]))).toEqual({...any, height: 12, width: 10});
-  expect(imageInput(modelOf([4, -1, -1, 3]))).toEqual({...any, batch: 4, height: null, width: null});
+  expect(imageInput(modelOf([4, -1, -1, 3]))).toEqual({...any, height: null, width: null});
 });
 
 test('a real model of integers is one', () => {
   const path = npmGraphModels().find((name) => name.endsWith('movenet-lightning.json'))!;
-  expect(imageInput(readModel(path))).toEqual({batch: 1, height: 192, width: 192, channels: 3, dtype: 'int32'});
+  expect(imageInput(readModel(path))).toEqual({height: 192, width: 192, channels: 3, dtype: 'int32'});
 });
 
 test('a model of several inputs is refused with their names', () => {

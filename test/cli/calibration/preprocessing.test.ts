@@ -1,7 +1,7 @@
 import {planPreprocessing, writeSample, type PreprocessingFlags} from '../../../src/cli/calibration/preprocessing';
 import type {ImageInput} from '../../../src/cli/calibration/imageInput';
 
-const INPUT: ImageInput = {batch: null, height: 3, width: 5, channels: 3, dtype: 'float32'};
+const INPUT: ImageInput = {height: 3, width: 5, channels: 3, dtype: 'float32'};
 
 function preprocess(flags: PreprocessingFlags, values: number[], input = INPUT): number[] {
   const into = new (input.dtype === 'int32' ? Int32Array : Float32Array)(values.length);
