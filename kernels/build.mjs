@@ -1,6 +1,7 @@
 // Writes the microkernels, compiles kernels/index.ts with AssemblyScript into every variant and embeds the binaries,
-// packed and in base64, in a TypeScript module that src/runtime imports; beside it the source of a worker. Does nothing
-// when no source has changed since the last build.
+// packed and in base64, in a TypeScript module that src/runtime imports; beside it the source of a worker. Likewise
+// kernels/linearAlgebra.ts, in a module of its own, for only what prunes needs it. Does nothing when no source has changed
+// since the last build.
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
@@ -14,14 +15,26 @@ const variants = [
   {name: 'relaxed', features: 'simd,threads,relaxed-simd'},
   {name: 'simd128', features: 'simd,threads'},
 ];
+const linearAlgebra = {name: 'linear algebra', entry: 'linearAlgebra.ts', features: 'simd', options: ['-O2']};
 
 const here = dirname(fileURLToPath(import.meta.url));
-const generated = join(here, '../src/runtime/generated');
+const runtime = join(here, '../src/runtime');
+const generated = join(runtime, 'generated');
 const target = join(generated, 'kernelBinaries.ts');
 const workerTarget = join(generated, 'workerSource.ts');
-const worker = join(here, '../src/runtime/worker.js');
+const linearAlgebraTarget = join(generated, 'linearAlgebra.ts');
+const worker = join(runtime, 'worker.js');
+const linearAlgebraWorker = join(runtime, 'linearAlgebraWorker.ts');
 const compression = join(here, '../src/compression');
-const hash = createHash('sha256').update(readFileSync(worker));
+const hash = createHash('sha256');
+for (const file of [
+  worker,
+  linearAlgebraWorker,
+  join(runtime, 'linearAlgebraModule.ts'),
+  join(runtime, 'transfer.ts'),
+]) {
+  hash.update(readFileSync(file));
+}
 for (const folder of [here, compression]) {
   const sources = readdirSync(folder).filter((file) => /\.(ts|mjs)$/.test(file));
   for (const file of sources.sort()) hash.update(file).update(readFileSync(join(folder, file)));
@@ -35,6 +48,7 @@ if (!upToDate()) {
   for (const variant of variants) binaries.push(await compile(variant));
   mkdirSync(generated, {recursive: true});
   writeFileSync(workerTarget, await embeddedWorker());
+  writeFileSync(linearAlgebraTarget, await embeddedLinearAlgebra());
   writeFileSync(target, await embed(binaries)); // last: its stamp says that all is done
 }
 
@@ -71,21 +85,20 @@ async function embeddedWorker() {
   return `// Written by kernels/build.mjs from src/runtime/worker.js.\nexport const workerSource = ${JSON.stringify(code)};\n`;
 }
 
-async function compile({name, features}) {
+async function embeddedLinearAlgebra() {
+  const binary = await compile(linearAlgebra);
+  const options = {bundle: true, minify: true, format: 'iife', target: 'es2022', write: false};
+  const {outputFiles} = await build({entryPoints: [linearAlgebraWorker], ...options});
+  return `// Written by kernels/build.mjs from kernels/linearAlgebra.ts and src/runtime/linearAlgebraWorker.ts.
+export const linearAlgebraBinary = '${binary.toString('base64')}';
+export const linearAlgebraWorkerSource = ${JSON.stringify(outputFiles[0].text)};
+`;
+}
+
+async function compile({name, entry = 'index.ts', features, options = ['-O1', '--importMemory']}) {
   let binary;
   const {error, stderr} = await asc.main(
-    [
-      join(here, 'index.ts'),
-      '-O1',
-      '--runtime',
-      'stub',
-      '--noAssert',
-      '--importMemory',
-      '--enable',
-      features,
-      '-o',
-      'kernels.wasm',
-    ],
+    [join(here, entry), ...options, '--runtime', 'stub', '--noAssert', '--enable', features, '-o', 'kernels.wasm'],
     {
       readFile: (path, base) => {
         try {

@@ -1,5 +1,5 @@
 // How many threads run, and why.
-import {type CompiledKernels, isShared, type TfjsHeap, ThreadPool} from '../runtime';
+import {availableCores, type CompiledKernels, isShared, type TfjsHeap, ThreadPool} from '../runtime';
 import {MOST_THREADS, options} from './config';
 
 /** By default no more threads than this: beyond it a mobile network's layers are too short to share. */
@@ -118,13 +118,4 @@ export function sharingObstacle(): string | null {
     ? "the page is not cross-origin isolated: serve it with the headers 'Cross-Origin-Opener-Policy: same-origin' and " +
         "'Cross-Origin-Embedder-Policy: require-corp'"
     : 'this engine has no SharedArrayBuffer';
-}
-
-/** Threads that the machine runs at once, as far as it tells. */
-function availableCores(): number {
-  const {navigator, process} = globalThis as {
-    navigator?: {hardwareConcurrency?: number};
-    process?: {getBuiltinModule?: (name: string) => {availableParallelism(): number} | undefined};
-  };
-  return process?.getBuiltinModule?.('node:os')?.availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;
 }

@@ -1,7 +1,5 @@
 /** Optimal brain surgeon on block rows: what is left of a least squares solution when columns must be zero. */
 
-const NOT_DEFINITE = 'The normal matrix of a layer is not positive definite.';
-
 /** One block row whose filters lose some of their columns. */
 export interface BlockRowJob {
   /** Columns that are to be zero, ascending. */
@@ -30,16 +28,50 @@ export interface BlockRowSolver {
    *     are the taps of channel after channel, and behind them any others, such as that of the bias.
    * @param columns its size
    * @param taps neighbouring columns that make a channel
-   * @throws Error where the matrix is not positive definite
+   * @throws NotPositiveDefinite where it is seen that the matrix is not
+   * @throws Error for a job that does not fit the matrix
    */
   solve(inverse: Float64Array, columns: number, taps: number, jobs: readonly BlockRowJob[]): Promise<BlockRowResult[]>;
-
   /**
-   * The inverse of a symmetric positive definite matrix, `[size, size]`.
+   * The inverse of a normal matrix.
    *
-   * @throws Error where it is not positive definite
+   * @param matrix `[size, size]`, symmetric and positive definite; only read
+   * @throws NotPositiveDefinite where it is not, a column that others give but for rounding included
    */
   invert(matrix: Float64Array, size: number): Promise<Float64Array>;
+}
+
+/** A normal matrix, or its inverse, is not positive definite: there are values in it that are no numbers, or no ridge. */
+export class NotPositiveDefinite extends Error {
+  constructor() {
+    super(
+      'the normal matrix of a layer is not positive definite: some of its columns are constant or depend on others, or ' +
+        'a sample gave values that are not finite; more samples or a larger ridge help',
+    );
+  }
+}
+
+/** @throws Error naming the argument where one does not fit the others */
+export function checkRows(inverse: Float64Array, columns: number, taps: number, jobs: readonly BlockRowJob[]): void {
+  checkMatrix(inverse, columns);
+  if (!(Number.isInteger(taps) && taps > 0)) throw new Error(`taps is ${taps}, must be a whole number of 1 or more`);
+  for (const {pruned, weights} of jobs) {
+    if (weights.length % columns) {
+      throw new Error(`weights of length ${weights.length} are no filters of ${columns} columns`);
+    }
+    pruned.forEach((column, i) => {
+      if (!(column > (i ? pruned[i - 1] : -1) && column < columns)) {
+        throw new Error(`pruned columns must ascend from 0 to at most ${columns - 1}: ${column} at ${i}`);
+      }
+    });
+  }
+}
+
+/** @throws Error where the matrix is not of that size */
+export function checkMatrix(matrix: Float64Array, size: number): void {
+  if (!(Number.isInteger(size) && size > 0) || matrix.length !== size * size) {
+    throw new Error(`a matrix of length ${matrix.length} is not ${size} x ${size}`);
+  }
 }
 
 /**
@@ -50,31 +82,33 @@ export interface BlockRowSolver {
  */
 export const plainBlockRowSolver: BlockRowSolver = {
   async solve(inverse, columns, taps, jobs) {
+    checkRows(inverse, columns, taps, jobs);
     return jobs.map((job) => solveRow(inverse, columns, taps, job));
   },
+
+  /** Eliminates the first half of `[A | I]`, which leaves `L^-1` in the second, where `L L^T = A`. */
   async invert(matrix, size) {
-    return invertSymmetric(matrix, size);
+    checkMatrix(matrix, size);
+    const width = 2 * size;
+    const work = new Float64Array(size * width);
+    for (let i = 0; i < size; i++) {
+      work.set(matrix.subarray(i * size, (i + 1) * size), i * width);
+      work[i * width + size + i] = 1;
+    }
+    eliminate(
+      work,
+      width,
+      Array.from({length: size}, (_, i) => i),
+      size,
+    );
+    return Float64Array.from({length: size * size}, (_, at) => {
+      const [a, b] = [Math.floor(at / size), at % size];
+      let sum = 0;
+      for (let i = Math.max(a, b); i < size; i++) sum += work[i * width + size + a] * work[i * width + size + b];
+      return sum;
+    });
   },
 };
-
-/** By sweeps of Gauss and Jordan, which need no pivots here. */
-function invertSymmetric(matrix: Float64Array, size: number): Float64Array {
-  const a = matrix.slice();
-  for (let k = 0; k < size; k++) {
-    const pivot = a[k * size + k];
-    if (!(pivot > 0)) throw new Error(NOT_DEFINITE);
-    const row = a.slice(k * size, (k + 1) * size);
-    for (let i = 0; i < size; i++) {
-      const factor = a[i * size + k] / pivot;
-      if (i === k || factor === 0) continue;
-      for (let j = 0; j < size; j++) a[i * size + j] -= factor * row[j];
-      a[i * size + k] = -factor;
-    }
-    for (let j = 0; j < size; j++) a[k * size + j] = row[j] / pivot;
-    a[k * size + k] = 1 / pivot;
-  }
-  return a;
-}
 
 function solveRow(inverse: Float64Array, columns: number, taps: number, job: BlockRowJob): BlockRowResult {
   const {pruned, wantsBlocks} = job;
@@ -87,18 +121,7 @@ function solveRow(inverse: Float64Array, columns: number, taps: number, job: Blo
     work.set(inverse.subarray(from, from + columns), i * width);
     for (let f = 0; f < filters; f++) work[i * width + columns + f] = job.weights[f * columns + pruned[i]];
   }
-  // Rows become those of `L^-1 [P_p* | w_p]`, where `L L^T = P_pp`.
-  for (let i = 0; i < count; i++) {
-    const pivot = work[i * width + pruned[i]];
-    if (!(pivot > 0)) throw new Error(NOT_DEFINITE);
-    const scale = 1 / Math.sqrt(pivot);
-    for (let j = 0; j < width; j++) work[i * width + j] *= scale;
-    for (let r = i + 1; r < count; r++) {
-      const factor = work[i * width + pruned[r]];
-      if (factor === 0) continue;
-      for (let j = 0; j < width; j++) work[r * width + j] -= factor * work[i * width + j];
-    }
-  }
+  eliminate(work, width, pruned, columns);
   const weights = job.weights.slice();
   for (let i = 0; i < count; i++) {
     for (let f = 0; f < filters; f++) {
@@ -108,6 +131,26 @@ function solveRow(inverse: Float64Array, columns: number, taps: number, job: Blo
   }
   for (const column of pruned) for (let f = 0; f < filters; f++) weights[f * columns + column] = 0;
   return {weights, inverseBlocks: wantsBlocks ? inverseBlocks(inverse, columns, taps, work, count, width) : null};
+}
+
+/**
+ * Makes of rows those of `L^-1 rows`, where `L L^T` is their symmetric part in the pivot columns.
+ *
+ * @param columns size of the matrix they are from: so many roundings a pivot may consist of
+ */
+function eliminate(work: Float64Array, width: number, pivots: ArrayLike<number>, columns: number): void {
+  const floors = Array.from(pivots, (column, i) => work[i * width + column] * columns * Number.EPSILON);
+  for (let i = 0; i < pivots.length; i++) {
+    const pivot = work[i * width + pivots[i]];
+    if (!(pivot > floors[i] && pivot < Infinity)) throw new NotPositiveDefinite();
+    const scale = 1 / Math.sqrt(pivot);
+    for (let j = 0; j < width; j++) work[i * width + j] *= scale;
+    for (let r = i + 1; r < pivots.length; r++) {
+      const factor = work[i * width + pivots[r]];
+      if (factor === 0) continue;
+      for (let j = 0; j < width; j++) work[r * width + j] -= factor * work[i * width + j];
+    }
+  }
 }
 
 function inverseBlocks(

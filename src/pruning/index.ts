@@ -1,5 +1,13 @@
 export {allocate, type RatePoint} from './allocate';
-export {plainBlockRowSolver, type BlockRowJob, type BlockRowResult, type BlockRowSolver} from './blockRowSolver';
+export {
+  checkMatrix,
+  checkRows,
+  NotPositiveDefinite,
+  plainBlockRowSolver,
+  type BlockRowJob,
+  type BlockRowResult,
+  type BlockRowSolver,
+} from './blockRowSolver';
 export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion} from './criteria';
 export {fitDepthwise, type Clip, type DepthwiseFilter, type DepthwiseRows} from './depthwiseFit';
 export {gatherZeros, type FilterZeros, type GatheredZeros} from './gatherZeros';

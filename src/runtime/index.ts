@@ -1,3 +1,4 @@
+export {availableCores} from './cores';
 export {chooseVariant, hasRelaxedSimd, hasSimd, type KernelVariant} from './features';
 export {TfjsHeap, type EmscriptenHeap} from './heap';
 export {HeapBlock} from './heapBlock';

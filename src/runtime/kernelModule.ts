@@ -1,4 +1,5 @@
 import {decompress} from '../compression/decompress';
+import {decodeBase64} from './base64';
 import type {KernelVariant} from './features';
 import {kernelBinaries} from './generated/kernelBinaries';
 import {isShared, withSharedMemory} from './sharedMemory';
@@ -44,11 +45,4 @@ function kernelBinary(variant: KernelVariant): Uint8Array<ArrayBuffer> {
   const {sizes, packed} = kernelBinaries;
   const begin = variant === 'relaxed' ? 0 : sizes.relaxed;
   return decompress(decodeBase64(packed), begin + sizes[variant]).subarray(begin);
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }

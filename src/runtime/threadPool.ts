@@ -144,8 +144,10 @@ export class ThreadPool {
   /** Starts so many workers and says so where some do not. Never rejects. */
   private async startWorkers(count: number): Promise<void> {
     const {kernels, heap, factory, onTrouble} = this.parts;
+    const {module} = kernels;
+    const {memory} = heap;
     this.startingCount += count;
-    const starting = Array.from({length: count}, () => startWorker(factory(), kernels.module, heap.memory));
+    const starting = Array.from({length: count}, () => startWorker(factory(), {module, memory}));
     const results = await Promise.allSettled(starting);
     this.startingCount -= count;
     for (const result of results) if (result.status === 'fulfilled') this.admit(result.value);
@@ -242,7 +244,7 @@ export class ThreadPool {
   }
 
   private setToWork(worker: StartedWorker, thread: number): void {
-    worker.work({
+    worker.send({
       control: this.control,
       thread,
       failed: this.control + Control.failed,

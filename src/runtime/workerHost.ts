@@ -3,29 +3,25 @@ import {workerSource} from './generated/workerSource';
 
 /** What we need of a worker; both a page's `Worker` and that of `node:worker_threads` have it. */
 export interface WorkerLike {
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
   terminate(): unknown;
   addEventListener?(type: string, listener: (event: {data?: unknown; message?: string}) => void): void;
   on?(type: string, listener: (argument: unknown) => void): unknown;
+  ref?(): void;
   unref?(): void;
 }
 
 /** Makes a worker that runs this package's `worker.js`. */
 export type WorkerFactory = () => WorkerLike;
 
-/** What a worker has to know to begin its life. */
-interface WorkOrder {
-  readonly control: number;
-  readonly thread: number;
-  readonly failed: number;
-  readonly done: number;
-}
-
-/** A worker whose kernels are instantiated. */
+/** A worker that has answered to the message that it was started with. */
 export interface StartedWorker {
   readonly alive: boolean;
-  /** Sends it into the kernels, from where it never hears a message again. */
-  work(order: WorkOrder): void;
+  send(message: object, transfer?: ArrayBuffer[]): void;
+  /** Hears its messages. */
+  onMessage: (message: unknown) => void;
+  /** Whether it keeps a Node process from ending, at first not. */
+  hold(holds: boolean): void;
   terminate(): void;
   /** Called once when it ends without having been told to. */
   onDeath: (reason: string) => void;
@@ -42,14 +38,16 @@ interface NodeWorkers {
  * Starts one worker.
  *
  * @param factory null for one of our own, from a blob in a page
+ * @param greeting answered by `{ready: true}`
+ * @param source the script of our own
  * @throws Error saying why it did not start
  */
 export async function startWorker(
   factory: WorkerFactory | null,
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  greeting: object,
+  source = workerSource,
 ): Promise<StartedWorker> {
-  const {worker, release} = factory ? {worker: factory(), release: () => undefined} : await ownWorker();
+  const {worker, release} = factory ? {worker: factory(), release: () => undefined} : await ownWorker(source);
 
   const started = new HostedWorker(worker);
   worker.unref?.(); // after the listeners, which hold it: a Node script ends when its own work is done
@@ -60,7 +58,7 @@ export async function startWorker(
       timer = setTimeout(() => reject(new Error(`no answer within ${seconds} s`)), START_MILLISECONDS);
       started.onReady = resolve;
       started.onDeath = (reason) => reject(new Error(reason));
-      worker.postMessage({module, memory});
+      worker.postMessage(greeting);
     });
   } catch (error) {
     started.terminate();
@@ -91,12 +89,14 @@ class HostedWorker implements StartedWorker {
   alive = true;
   onDeath: (reason: string) => void = () => undefined;
   onReady: () => void = () => undefined;
+  onMessage: (message: unknown) => void = () => undefined;
 
   constructor(private readonly worker: WorkerLike) {
     const hear = (message: unknown) => {
       const {ready, error} = message as {ready?: boolean; error?: string};
       if (ready) this.onReady();
       else if (error !== undefined) this.end(error);
+      else this.onMessage(message);
     };
     if (worker.on) {
       worker.on('message', hear);
@@ -108,8 +108,13 @@ class HostedWorker implements StartedWorker {
     }
   }
 
-  work(order: WorkOrder): void {
-    this.worker.postMessage(order);
+  send(message: object, transfer?: ArrayBuffer[]): void {
+    this.worker.postMessage(message, transfer);
+  }
+
+  hold(holds: boolean): void {
+    if (holds) this.worker.ref?.();
+    else this.worker.unref?.();
   }
 
   terminate(): void {
@@ -124,10 +129,10 @@ class HostedWorker implements StartedWorker {
   }
 }
 
-async function ownWorker(): Promise<{worker: WorkerLike; release: () => void}> {
+async function ownWorker(source: string): Promise<{worker: WorkerLike; release: () => void}> {
   const {Worker} = globalThis;
   if (typeof Worker === 'function') {
-    const url = URL.createObjectURL(new Blob([workerSource], {type: 'text/javascript'}));
+    const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
     const release = () => URL.revokeObjectURL(url);
     try {
       return {worker: new Worker(url) as unknown as WorkerLike, release};
@@ -137,7 +142,7 @@ async function ownWorker(): Promise<{worker: WorkerLike; release: () => void}> {
     }
   }
   const node = await nodeModule<NodeWorkers>('node:worker_threads');
-  return {worker: new node.Worker(workerSource, {eval: true, execArgv: []}), release: () => undefined};
+  return {worker: new node.Worker(source, {eval: true, execArgv: []}), release: () => undefined};
 }
 
 /** A module of Node's own, in a way that no bundler follows. */
