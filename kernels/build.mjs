@@ -60,9 +60,13 @@ function upToDate() {
   }
 }
 
-async function embed(binaries) {
+async function pack(binary) {
   const {compress} = await importTypeScript(join(compression, 'compress.ts'));
-  const packed = Buffer.from(compress(Buffer.concat(binaries)));
+  return Buffer.from(compress(binary));
+}
+
+async function embed(binaries) {
+  const packed = await pack(Buffer.concat(binaries));
   const sizes = variants.map(({name}, i) => `${name}: ${binaries[i].length}`).join(', ');
   process.stderr.write(`kernels: packed ${packed.length} bytes\n`);
   return `${stamp}
@@ -89,8 +93,10 @@ async function embeddedLinearAlgebra() {
   const binary = await compile(linearAlgebra);
   const options = {bundle: true, minify: true, format: 'iife', target: 'es2022', write: false};
   const {outputFiles} = await build({entryPoints: [linearAlgebraWorker], ...options});
+  const packed = await pack(binary);
   return `// Written by kernels/build.mjs from kernels/linearAlgebra.ts and src/runtime/linearAlgebraWorker.ts.
-export const linearAlgebraBinary = '${binary.toString('base64')}';
+/** Its bytes, and what \`compress\` of src/compression made of it. */
+export const linearAlgebraBinary = {size: ${binary.length}, packed: '${packed.toString('base64')}'};
 export const linearAlgebraWorkerSource = ${JSON.stringify(outputFiles[0].text)};
 `;
 }

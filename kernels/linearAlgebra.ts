@@ -19,10 +19,10 @@ function strideOf(groups: i32): usize {
 }
 
 /** Bytes of the work area of `solveRow`, or, with `pruned` = `columns` and `blocks` = 0, of `invert`. */
-export function workBytes(columns: i32, pruned: i32, filters: i32, blocks: i32): usize {
+export function workBytes(columns: i32, pruned: i32, filters: i32, blocks: i32): f64 {
   const groups = pruned + 3 >> 2;
   const tiles = groups + (filters + 3 >> 2) + (blocks ? columns - pruned + 3 >> 2 : 0);
-  return listBytes(columns) + <usize>groups * ROW + GROUP + <usize>tiles * strideOf(groups);
+  return <f64>(listBytes(columns) + <usize>groups * ROW + GROUP) + <f64>tiles * <f64>strideOf(groups);
 }
 
 /** Bytes of a list of columns. */

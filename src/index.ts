@@ -44,15 +44,14 @@ export {
   type TaskReport,
 } from './backend';
 export {inspectModel, type InspectedModel, type InspectModelOptions} from './inspectModel';
+export {pruneGraphModel, pruneOnLoad} from './pruneModels';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
   applyMasks,
   getMasks,
   maskCallback,
   packArtifacts,
-  pruneGraphModel,
   pruneLayersModel,
-  pruneOnLoad,
   saveBlockSparse,
   unpackArtifacts,
   type BudgetReport,

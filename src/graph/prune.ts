@@ -5,7 +5,16 @@
  */
 import type {io} from '@tensorflow/tfjs-core';
 import {nonzeroBlocks} from '../packed';
-import {applyMask, blockGrid, blockScores, layerSeed, selectBlocks, type KeptShares} from '../pruning';
+import {
+  applyMask,
+  blockGrid,
+  blockScores,
+  layerSeed,
+  plainBlockRowSolver,
+  selectBlocks,
+  type BlockRowSolver,
+  type KeptShares,
+} from '../pruning';
 import {findChannelGroups} from './coupling';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
 import {countLayer} from './layerCounts';
@@ -20,9 +29,15 @@ import {orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
+import {pruneWithSamples} from './pruneWithSamples';
 import {rearrangeChannels} from './rearrange';
 import {inferShapes, type ShapeMap} from './shapes';
 import {isPromiseLike, whenReady} from './whenReady';
+
+/** Makes what solves the least squares problems of a calibration. */
+export type OpenSolver = () => BlockRowSolver & {dispose(): void};
+
+const openPlainSolver: OpenSolver = () => ({...plainBlockRowSolver, dispose: () => undefined});
 
 /** A pruned model and what was done to it. */
 export interface PruneResult {
@@ -43,8 +58,12 @@ export interface PruneResult {
  * @throws TypeError or RangeError for options that make no sense, naming the option or layer, and for a budget that the
  *     model cannot meet, with the most that it can.
  */
-export async function pruneGraphModel(artifacts: io.ModelArtifacts, options: PruneOptions): Promise<PruneResult> {
-  return pruneWhenReady(unpackArtifacts(await readWeightStream(artifacts)), options);
+export async function pruneGraphModel(
+  artifacts: io.ModelArtifacts,
+  options: PruneOptions,
+  openSolver: OpenSolver = openPlainSolver,
+): Promise<PruneResult> {
+  return pruneWhenReady(unpackArtifacts(await readWeightStream(artifacts)), options, openSolver);
 }
 
 /**
@@ -63,12 +82,14 @@ export function pruneArtifacts(artifacts: io.ModelArtifacts, options: PruneOptio
   );
 }
 
-/** The pruned model, or a promise of it where a function among the options gives one. */
+/** The pruned model, or a promise of it where a function among the options gives one, or samples are used. */
 export function pruneWhenReady(
   artifacts: io.ModelArtifacts,
   options: PruneOptions,
+  openSolver: OpenSolver = openPlainSolver,
 ): PruneResult | Promise<PruneResult> {
   checkPruneOptions(options);
+  if (options.calibration !== undefined) return pruneAndRepair(artifacts, options, openSolver);
   const graph = ModelGraph.from(artifacts);
   const shapes = inferShapes(graph);
   const layers = listLayers(graph, shapes);
@@ -77,6 +98,19 @@ export function pruneWhenReady(
   const choices = descriptions.map((layer) => chooseForLayer(options, layer));
   const settled = choices.some(isPromiseLike) ? Promise.all(choices) : (choices as LayerChoice[]);
   return whenReady(settled, (ready) => prune(artifacts, graph, shapes, layers, ready, options));
+}
+
+async function pruneAndRepair(
+  artifacts: io.ModelArtifacts,
+  options: PruneOptions,
+  openSolver: OpenSolver,
+): Promise<PruneResult> {
+  const solver = openSolver();
+  try {
+    return await pruneWithSamples(artifacts, options, solver);
+  } finally {
+    solver.dispose();
+  }
 }
 
 function prune(

@@ -12,7 +12,11 @@ import {
   type PruneOptions,
 } from './pruneOptions';
 
-const PRUNE_KEYS = ['sparsity', 'n', 'pattern', 'criterion', 'seed', 'rearrange', 'layers', 'classifier'] as const;
+const CALIBRATION_KEYS = ['samples', 'labels', 'repair', 'maxDrop', 'onProgress', 'signal'] as const;
+const PRUNE_KEYS = [
+  ...['sparsity', 'n', 'pattern', 'criterion', 'seed', 'rearrange', 'layers', 'classifier', 'calibration'],
+  ...CALIBRATION_KEYS,
+] as const;
 const ON_LOAD_KEYS = [...PRUNE_KEYS, 'match', 'onReport'] as const;
 
 /** @throws TypeError or RangeError that names the option and says what is possible. */

@@ -1,7 +1,7 @@
 /** The hook: every graph model that is loaded later comes pruned. */
 import type {io} from '@tensorflow/tfjs-core';
 import {installLoadHook, setRewriter} from './loadHook';
-import {pruneWhenReady, type PruneResult} from './prune';
+import {pruneWhenReady, type OpenSolver, type PruneResult} from './prune';
 import {checkPruneOnLoadOptions} from './pruneChecks';
 import type {PruneOnLoadOptions, PruneOptions} from './pruneOptions';
 import {whenReady} from './whenReady';
@@ -15,7 +15,7 @@ import {whenReady} from './whenReady';
  * @throws TypeError or RangeError at once for options that make no sense; names of layers are checked when a model
  *     is loaded.
  */
-export function pruneOnLoad(options: PruneOnLoadOptions | null): void {
+export function pruneOnLoad(options: PruneOnLoadOptions | null, openSolver?: OpenSolver): void {
   if (options === null) {
     setRewriter('prune', null);
     return;
@@ -34,7 +34,7 @@ export function pruneOnLoad(options: PruneOnLoadOptions | null): void {
       };
       const isMeant = typeof match === 'function' ? match(artifacts, url) : true;
       return whenReady<boolean, io.ModelArtifacts>(isMeant, (meant) =>
-        meant ? whenReady(pruneWhenReady(artifacts, pruneOptions), finish) : artifacts,
+        meant ? whenReady(pruneWhenReady(artifacts, pruneOptions, openSolver), finish) : artifacts,
       );
     },
   });

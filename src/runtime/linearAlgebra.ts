@@ -1,4 +1,5 @@
 /** The linear algebra of pruning with samples, in WebAssembly and on several threads. */
+import {decompress} from '../compression/decompress';
 import {
   type BlockRowJob,
   type BlockRowResult,
@@ -30,7 +31,7 @@ const PAUSE_MILLISECONDS = 30;
  */
 export function invertSymmetric(matrix: Float64Array, size: number): Float64Array {
   checkMatrix(matrix, size);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(decodeBase64(linearAlgebraBinary)));
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary()));
   return orThrow(new LinearAlgebra(instance).answer({matrix, columns: size, taps: 1}).inverse);
 }
 
@@ -136,7 +137,7 @@ class ThreadedSolver implements BlockRowSolver {
 
   private async hands(): Promise<Hand[]> {
     this.check();
-    const module = await (this.module ??= WebAssembly.compile(decodeBase64(linearAlgebraBinary)));
+    const module = await (this.module ??= WebAssembly.compile(binary()));
     if (this.threads > 1) await (this.started ??= this.start(module));
     this.check();
     const hands = this.workers.filter(({alive}) => alive).map((worker) => this.handOf(worker));
@@ -203,6 +204,11 @@ class ThreadedSolver implements BlockRowSolver {
   private check(): void {
     if (this.disposed) throw new Error('the solver was disposed of');
   }
+}
+
+function binary(): Uint8Array<ArrayBuffer> {
+  const {size, packed} = linearAlgebraBinary;
+  return decompress(decodeBase64(packed), size);
 }
 
 function batchesOf(jobs: readonly BlockRowJob[], columns: number): Batch[] {

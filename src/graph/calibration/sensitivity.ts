@@ -1,6 +1,6 @@
 import {registerOp} from '@tensorflow/tfjs-converter';
 import {
-  addN,
+  add,
   cast,
   clone,
   customGrad,
@@ -113,14 +113,13 @@ export async function outputImportance(
       const [first, ...rest] = Object.keys(feeds);
       const loss = (x: Tensor): Scalar => {
         const tensors = model.runNow({...feeds, [first]: x}, fetches);
-        return addN(
-          tensors.map((value, i) => {
-            const weights = outputs[i]?.isLogits
-              ? drawClasses(value, random)
-              : noise(value, i < outputs.length ? 1 : PROBE_WEIGHT / others.length, random);
-            return sum(mul(value, weights));
-          }),
-        ) as Scalar;
+        // tfjs has no gradient of AddN.
+        return tensors
+          .map((value, i) => {
+            const share = i < outputs.length ? 1 : PROBE_WEIGHT / others.length;
+            return sum(mul(value, outputs[i]?.isLogits ? drawClasses(value, random) : noise(value, share, random)));
+          })
+          .reduce((total, part) => add(total, part)) as Scalar;
       };
       const gradient = grad(loss)(feeds[first]);
       dispose([gradient, feeds[first], ...rest.map((name) => feeds[name])]);
