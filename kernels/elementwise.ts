@@ -20,7 +20,7 @@ export function elementwise(task: usize, begin: i32, end: i32, scratch: usize): 
   const row = load<i32>(task, ElementwiseTask.row << 2);
   const swapped = load<i32>(task, ElementwiseTask.swapped << 2) != 0;
   const stop = min(end * SPAN_FLOATS, load<i32>(task, ElementwiseTask.size << 2));
-  const outShift: usize = op == Elementwise.equal ? 0 : 2, xShift: usize = op == Elementwise.fromBool ? 0 : 2;
+  const outShift: usize = op == Elementwise.equal || op == Elementwise.lessEqual ? 0 : 2, xShift: usize = op == Elementwise.fromBool ? 0 : 2;
   const image = repeats * row;
   const pattern = scratch + (TAIL_FLOATS << 2);
 

@@ -15,8 +15,8 @@ export const TAIL_FLOATS = 2 * BLOCK;
  * @param scratch working memory of TAIL_FLOATS
  */
 export function applyElementwise(op: i32, out: usize, x: usize, y: usize, floats: i32, scratch: usize): void {
-  if (op == Elementwise.equal) {
-    equal(out, x, y, floats);
+  if (op == Elementwise.equal || op == Elementwise.lessEqual) {
+    compare(out, x, y, floats, op == Elementwise.equal);
     return;
   }
   if (op == Elementwise.fromBool) {
@@ -47,6 +47,8 @@ function blocks(op: i32, out: usize, x: usize, y: usize, count: i32): void {
     case Elementwise.relu: return loop(Elementwise.relu, out, x, y, count);
     case Elementwise.reluUpTo: return loop(Elementwise.reluUpTo, out, x, y, count);
     case Elementwise.sumFromZero: return loop(Elementwise.sumFromZero, out, x, y, count);
+    case Elementwise.reluGradient: return loop(Elementwise.reluGradient, out, x, y, count);
+    case Elementwise.relu6Gradient: return loop(Elementwise.relu6Gradient, out, x, y, count);
     case Elementwise.fromInteger: return loop(Elementwise.fromInteger, out, x, y, count);
     default:
       for (const end = out + <usize>(count * BLOCK << 2); out < end; out += 16) {
@@ -86,7 +88,10 @@ function compute(op: i32, x: v128, y: v128): v128 {
   else if (op == Elementwise.leakyRelu) result = v128.bitselect(f32x4.mul(x, y), x, f32x4.lt(x, zero));
   else if (op == Elementwise.reluUpTo) result = f32x4.pmin(y, f32x4.pmax(zero, x)); // 0 for NaN
   else if (op == Elementwise.relu) result = i32x4.max_s(x, zero);
-  else if (op == Elementwise.fromInteger) result = f32x4.convert_i32x4_s(x);
+  else if (op == Elementwise.reluGradient) result = v128.and(x, f32x4.gt(y, zero));
+  else if (op == Elementwise.relu6Gradient) {
+    result = v128.and(x, v128.and(f32x4.gt(y, zero), f32x4.lt(y, f32x4.splat(6))));
+  } else if (op == Elementwise.fromInteger) result = f32x4.convert_i32x4_s(x);
   else if (op == Elementwise.sumFromZero) result = f32x4.add(f32x4.add(zero, x), y);
   return result;
 }
@@ -125,16 +130,18 @@ export function expOfNegative(z: v128): v128 {
   return v128.andnot(e, f32x4.gt(z, f32x4.splat(reinterpret<f32>(0x42aeac4f))));
 }
 
-/** Bytes: 1 where x[i] == y[i], otherwise 0. */
-function equal(out: usize, x: usize, y: usize, floats: i32): void {
+/** Bytes: 1 where x[i] == y[i], or x[i] <= y[i], otherwise 0. */
+function compare(out: usize, x: usize, y: usize, floats: i32, equal: bool): void {
   for (; floats >= 4; floats -= 4) {
-    const ones = v128.and(f32x4.eq(v128.load(x), v128.load(y)), i32x4.splat(1));
+    const a = v128.load(x), b = v128.load(y);
+    const ones = v128.and(equal ? f32x4.eq(a, b) : f32x4.le(a, b), i32x4.splat(1));
     const shorts = i16x8.narrow_i32x4_s(ones, ones);
     v128.store32_lane(out, i8x16.narrow_i16x8_s(shorts, shorts), 0);
     out += 4; x += 16; y += 16;
   }
   for (; floats > 0; floats--) {
-    store<u8>(out, u8(load<f32>(x) == load<f32>(y)));
+    const a = load<f32>(x), b = load<f32>(y);
+    store<u8>(out, u8(equal ? a == b : a <= b));
     out++; x += 4; y += 4;
   }
 }

@@ -8,7 +8,7 @@ const PART: i32 = 64;
 /** Channels of an item of `meanPixels`: a cache line. */
 const GROUP: i32 = 16;
 
-/** The mean over the pixels of each image (global average pooling): see `MeanTask`. */
+/** The mean over the pixels of each image (global average pooling), or their sum: see `MeanTask`. */
 export function meanPixels(task: usize, begin: i32, end: i32): void {
   const pixels = load<i32>(task, MeanTask.pixels << 2);
   const channels = load<i32>(task, MeanTask.channels << 2);
@@ -19,15 +19,14 @@ export function meanPixels(task: usize, begin: i32, end: i32): void {
     const last = min(end, first + groups);
     const from = (begin - first) * GROUP, to = min(channels, (last - first) * GROUP);
     const x = input + (<usize>(image * pixels * channels + from) << 2);
-    meanOfChannels(x, output + (<usize>(image * channels + from) << 2), to - from, pixels, <usize>channels << 2);
+    meanOfChannels(x, output + (<usize>(image * channels + from) << 2), to - from, pixels, <usize>channels << 2, load<f32>(task, MeanTask.divisorBits << 2));
     begin = last;
   }
 }
 
-function meanOfChannels(input: usize, output: usize, channels: i32, pixels: i32, pixelBytes: usize): void {
+function meanOfChannels(input: usize, output: usize, channels: i32, pixels: i32, pixelBytes: usize, divisor: f32): void {
   const bytes = <usize>channels << 2;
   const whole = <usize>(channels & ~3) << 2;
-  const scale = <f32>pixels;
   memory.fill(output, 0, bytes);
   for (let first = 0; first < pixels; first += PART) {
     const end = input + <usize>min(PART, pixels - first) * pixelBytes;
@@ -43,7 +42,7 @@ function meanOfChannels(input: usize, output: usize, channels: i32, pixels: i32,
     }
     input = end;
   }
-  for (let c: usize = 0; c < bytes; c += 4) store<f32>(output + c, load<f32>(output + c) / scale);
+  for (let c: usize = 0; c < bytes; c += 4) store<f32>(output + c, load<f32>(output + c) / divisor);
 }
 
 /** Moves blocks of channels into neighbouring pixels (pixel shuffle): see `DepthToSpaceTask`. */

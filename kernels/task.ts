@@ -69,6 +69,8 @@ export enum Elementwise {
   minimum,
   /** Bytes: 1 where x equals y, otherwise 0. */
   equal,
+  /** Bytes: 1 where x is at most y, otherwise 0. */
+  lessEqual,
   /** x, or x * y where x is negative; y times 0 is added to the former. */
   prelu,
   /** x, or x * y where x is negative. */
@@ -77,6 +79,9 @@ export enum Elementwise {
   reluUpTo,
   /** 0 + x + y: never -0. */
   sumFromZero,
+  /** x where y lies above 0, or between 0 and 6; otherwise 0. */
+  reluGradient,
+  relu6Gradient,
   /** These disregard y. */
   relu,
   sigmoid,
@@ -129,6 +134,8 @@ export enum MeanTask {
   output,
   pixels,
   channels,
+  /** The sums are divided by it. */
+  divisorBits,
 }
 
 /**

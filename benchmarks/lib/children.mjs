@@ -9,13 +9,15 @@ import {UserError} from './userError.mjs';
  *
  * @param {string} script name in `benchmarks`
  * @param {string[]} args
+ * @param {AbortSignal} [signal] ends it
  * @returns {Promise<any>}
- * @throws {UserError} with its last line on stderr if it fails
+ * @throws {UserError} with its last line on stderr if it fails, or the signal that ended it
  */
-export async function runJson(script, args) {
+export async function runJson(script, args, signal) {
   const child = spawn(process.execPath, [path.join(ROOT, 'benchmarks', script), ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
+    signal,
   });
   let stdout = '';
   let stderr = '';
@@ -27,8 +29,15 @@ export async function runJson(script, args) {
   const status = await new Promise((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal));
   });
-  if (status !== 0) throw new UserError(lastLine(stderr).replaceAll(ROOT, '.') || `${script} ended with ${status}`);
+  if (typeof status === 'string') throw new UserError(`${script} was ended by ${status}`);
+  if (status !== 0) throw new UserError(reason(stderr).replaceAll(ROOT, '.') || `${script} ended with ${status}`);
   return JSON.parse(lastLine(stdout));
+}
+
+/** The last line, or where Node printed a stack and its version the line that names the error. */
+function reason(stderr) {
+  const errors = stderr.match(/^\w*Error: .*$/gm);
+  return (/\nNode\.js v\S+\s*$/.test(stderr) && errors?.at(-1)) || lastLine(stderr);
 }
 
 function lastLine(text) {

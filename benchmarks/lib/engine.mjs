@@ -96,19 +96,22 @@ export function tfjsEngine({
 /**
  * `predict` for a layers model. For a graph model `execute`, or `executeAsync` from the moment on when tfjs refuses the
  * former for control flow or dynamic shapes.
+ *
+ * @param {object} model
+ * @param {string[]} [outputs] nodes of a graph model in place of its outputs
  */
-function executor(model) {
+export function executor(model, outputs) {
   if (model.layers) return (inputs) => model.predict(Object.values(inputs));
   let dynamic = false;
   return (inputs) => {
     if (!dynamic) {
       try {
-        return model.execute(inputs);
+        return model.execute(inputs, outputs);
       } catch (error) {
         if (!/executeAsync/.test(error.message)) throw error;
         dynamic = true;
       }
     }
-    return model.executeAsync(inputs);
+    return model.executeAsync(inputs, outputs);
   };
 }

@@ -24,6 +24,18 @@ export function ticks(most, count) {
 }
 
 /**
+ * As `ticks`, from a round number at or below `least`.
+ *
+ * @returns {number[]}
+ */
+export function ticksBetween(least, most, count) {
+  const [, step] = ticks(most - least || Math.abs(most) || 1, count);
+  const first = Math.floor(least / step + 1e-9);
+  const steps = Math.ceil(most / step - 1e-9) - first;
+  return Array.from({length: steps + 1}, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/**
  * Moves labels apart that would overlap, as little as keeps their order and the bounds.
  *
  * @param {number[]} wanted positions, ascending
@@ -49,23 +61,24 @@ export function spreadLabels(wanted, step, low, high) {
  */
 
 /**
- * A line chart with its labels at the right-hand end of the lines. y begins at 0.
+ * A line chart with its labels at the right-hand end of the lines. y begins at 0 unless it has ticks of its own.
  *
  * @param {object} chart
  * @param {string} chart.name for those who do not see it
  * @param {{label: string, ticks: number[], format: (x: number) => string}} chart.x
- * @param {{label: string}} chart.y
+ * @param {{label: string, ticks?: number[]}} chart.y
  * @param {Series[]} chart.series
  * @param {Level[]} chart.levels
  */
 export function lineChart({name, x, y, series, levels}) {
   const values = [...series.flatMap(({points}) => points.map((point) => point.y)), ...levels.map((level) => level.y)];
-  const yTicks = ticks(Math.max(...values), 7);
+  const yTicks = y.ticks ?? ticks(Math.max(...values), 7);
   const [firstX, lastX] = [x.ticks[0], x.ticks.at(-1)];
+  const [firstY, lastY] = [yTicks[0], yTicks.at(-1)];
   const right = WIDTH - RIGHT;
   const bottom = HEIGHT - BOTTOM;
   const px = (value) => round(LEFT + ((value - firstX) / (lastX - firstX)) * (right - LEFT));
-  const py = (value) => round(bottom - (value / yTicks.at(-1)) * (bottom - TOP));
+  const py = (value) => round(bottom - ((value - firstY) / (lastY - firstY)) * (bottom - TOP));
   const digits = yTicks.some((tick) => tick % 1 !== 0) ? 1 : 0;
 
   const labels = [

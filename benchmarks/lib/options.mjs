@@ -91,7 +91,7 @@ function threadCounts(text) {
 }
 
 /** Height and width. */
-function imageSize(text) {
+export function imageSize(text) {
   const sizes = text.split(',').map(Number);
   if (sizes.length !== 2 || !sizes.every((size) => Number.isInteger(size) && size >= 1)) {
     throw new InvalidArgumentError('Give height and width in pixels, like 128,128.');

@@ -79,7 +79,7 @@ export function unaryKernel<Attrs>(
   });
 }
 
-/** Runs an elementwise operation. The output is of bool for `Elementwise.equal`, otherwise float32. */
+/** Runs an elementwise operation. The output of comparisons is of bool, otherwise float32. */
 export function runElementwise(backend: BlockSparseBackend, call: ElementwiseCall): TensorInfo {
   const {op, shape, x, y, images, repeats, row, swapped} = call;
   const size = images * repeats * row;
@@ -98,7 +98,12 @@ export function runElementwise(backend: BlockSparseBackend, call: ElementwiseCal
       scratchBytes: ELEMENTWISE_SCRATCH_FLOATS * 4,
     });
   };
-  return makeOutput(backend, shape, compute, op === Elementwise.equal ? 'bool' : 'float32');
+  return makeOutput(
+    backend,
+    shape,
+    compute,
+    op === Elementwise.equal || op === Elementwise.lessEqual ? 'bool' : 'float32',
+  );
 }
 
 /** Whether a tensor is one that our kernels take: stock's have other ways with empty ones and other types. */

@@ -8,8 +8,8 @@ type Shape4D = [number, number, number, number];
 
 /** Channels of an item of the filters' gradients: kernels/gradients.ts. */
 const GROUP = 4;
-/** What a multiply-add takes, in nanoseconds: of these with eight sums at a time, and of those with one. */
-const MADD_NS = {filterGradient: 0.03, depthwiseFilterGradient: 0.3, depthwiseInputGradient: 0.15};
+/** What a multiply-add takes, in nanoseconds: those of depthwise convolutions wait for memory. */
+const MADD_NS = {filterGradient: 0.03, depthwiseFilterGradient: 0.15, depthwiseInputGradient: 0.15};
 
 /** Attributes of the three gradient kernels; the depthwise ones have no layout, the dense one no dilations. */
 export interface GradientAttrs {
@@ -57,7 +57,9 @@ export function gradient(
   const toInput = job === 'depthwiseInputGradient';
   const items = toInput
     ? info.batchSize * info.inHeight
-    : filter[0] * filter[1] * Math.ceil((depthwise ? outChannels : inChannels) / GROUP);
+    : depthwise
+      ? Math.ceil(outChannels / GROUP)
+      : filter[0] * filter[1] * Math.ceil(inChannels / GROUP);
   const products = util.sizeFromShape(outShape) * filter[0] * filter[1] * (depthwise ? 1 : inChannels);
   return makeOutput(backend, toInput ? input : filter, (output) =>
     runItems(backend, {

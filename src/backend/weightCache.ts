@@ -87,7 +87,8 @@ export class WeightCache {
     if (last?.shape === shape && last.threads === threads && last.wanted === wanted && last.skipZeros === skipZeros) {
       return last.resolved;
     }
-    if (wanted === 'auto' && !asker.isWeight(dataId)) return null;
+    // A program's filters are its weights: what is computed anew for each run is no such thing.
+    if (wanted === 'auto' && !asker.isWeight(dataId) && (asker.records || !shape.repaysPacking)) return null;
     const layer = this.layer(dataId, shape);
     const {counts} = layer;
     const tooLong = wanted !== 'auto' && wanted.kind === 'packed' && layer.k > MOST_COLUMNS;

@@ -9,6 +9,7 @@ export type {
   RepairStage,
   SampleBatch,
 } from './calibrationOptions';
+export {distill, type Distillation, type DistillOptions} from './distill';
 export {prepareFirstInference} from './firstInference';
 export {ModelGraph, parseRef, type Consumer, type GraphNode, type Signature, type TensorRef} from './modelGraph';
 export {cleanUpGraph, type CleanUpResult, type Remark} from './cleanup';

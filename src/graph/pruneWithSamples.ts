@@ -44,7 +44,8 @@ import {reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
 import {inferShapes, type ShapeMap} from './shapes';
 
-/** Samples for sensitivities and moments, and for the loss of a layer's trials. */
+/** Samples for sensitivities, for moments, and for the loss of a layer's trials. */
+const SENSITIVITY_SAMPLES = 128;
 const STUDY_SAMPLES = 256;
 const CURVE_SAMPLES = 48;
 /** The sizes of blocks that 'auto' chooses from. */
@@ -161,7 +162,7 @@ class PruneJob {
     progress.begin('sensitivities', 0.1);
     const importance = await this.measureImportance(
       chosen.map(({walk}) => walk),
-      few,
+      pickEvenly(samples.fit, SENSITIVITY_SAMPLES),
     );
     progress.begin('moments', 0.1);
     const moments = await inputMoments(

@@ -19,9 +19,9 @@ export function toFloat16(values: Float32Array): Uint16Array {
   return halves;
 }
 
-export function fromFloat16(halves: Uint16Array): Float32Array {
+/** @param values where they go; a new array without it */
+export function fromFloat16(halves: Uint16Array, values = new Float32Array(halves.length)): Float32Array {
   const all = (table ??= Float32Array.from({length: 0x10000}, (_, bits) => decode(bits)));
-  const values = new Float32Array(halves.length);
   for (let i = 0; i < halves.length; i++) values[i] = all[halves[i]];
   return values;
 }

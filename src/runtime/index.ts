@@ -7,7 +7,6 @@ export {KernelRunner} from './kernelRunner';
 export {createBlockRowSolver, invertSymmetric} from './linearAlgebra';
 export {type HeapWeights, unpackWeights} from './packedWeights';
 export {NotRecorded, ProgramRecorder, type RecordedTask, Segment, symbolicAddress} from './programRecorder';
-export {createBlockRowSolver} from './linearAlgebra';
 export {isShared, withSharedMemory} from './sharedMemory';
 export {type Conv2DCall, type DepthwiseCall, floatBits, type TaskCall} from './taskBuilder';
 export type {ConvGeometry, Epilogue} from './taskWriter';

@@ -17,6 +17,7 @@ const OPS: Record<string, [Op, (a: number, b: number) => number]> = {
   maximum: [tf.maximum, (a, b) => (a < b ? b : a)],
   minimum: [tf.minimum, (a, b) => (b < a ? b : a)],
   equal: [tf.equal, (a, b) => Number(a === b)],
+  lessEqual: [tf.lessEqual, (a, b) => Number(a <= b)],
 };
 
 /** Few different values, so that some are equal. */

@@ -178,6 +178,56 @@ describe.each(VARIANTS)('gradients of convolutions on the %s kernels', (variant)
     ours.forEach((values, i) => expect(maxDifference(values as Float32Array, expected[i])).toBeLessThan(1e-4));
   });
 
+  test.each([
+    ['ReluGrad', Infinity],
+    ['Relu6Grad', 6],
+  ])('%s hands on what the activation lets through', (kernel, most) => {
+    const random = randomNumbers(5);
+    const dy = randomFloats(3001, random);
+    const y = randomFloats(3001, random).map((x) => Math.min(most, Math.max(0, 8 * x)));
+    const values = tf.tidy(
+      () =>
+        tf
+          .engine()
+          .runKernel<tf.Tensor>(kernel, {dy: tf.tensor(dy), y: tf.tensor(y)})
+          .dataSync() as Float32Array,
+    );
+    expect(y).toContain(0);
+    if (most === 6) expect(y).toContain(6);
+    expect(values).toEqual(dy.map((x, i) => (y[i] > 0 && y[i] < most ? x : 0)));
+  });
+
+  test("of inputs do not run on stock's loops where the filter is a variable in training", () => {
+    const dy = tf.ones<tf.Rank.R4>([2, 8, 8, 16]);
+    const filter = tf.tidy(() => tf.add<tf.Tensor4D>(tf.zeros([3, 3, 8, 16]), 1));
+    const spy = jest.spyOn(KernelRunner.prototype, 'conv2d');
+    const values = tf.tidy(() => tf.conv2dTranspose(dy, filter, [2, 8, 8, 8], 1, 'same').dataSync());
+    expect(spy).toHaveBeenCalledTimes(1);
+    spy.mockRestore();
+    expect(values[8 * 8 * 8 - 1]).toBe(4 * 16);
+    expect(values[(8 + 1) * 8]).toBe(9 * 16);
+    tf.dispose([dy, filter]);
+  });
+
+  test('of inputs whose blocks are too large for all images at once are those of the images alone', () => {
+    // 32 MB of blocks an image.
+    const [dyShape, filterShape] = [
+      [5, 128, 128, 1],
+      [16, 16, 2, 1],
+    ] as [number, number, number, number][];
+    const dy = tf.tensor4d(randomFloats(tf.util.sizeFromShape(dyShape), randomNumbers(1)), dyShape);
+    const filter = tf.tensor4d(randomFloats(512, randomNumbers(2)), filterShape);
+    const enlarge = (x: tf.Tensor4D) => tf.conv2dTranspose(x, filter, [x.shape[0], 128, 128, 2], 1, 'same');
+    const before = tf.memory().numDataBuffers;
+    const [together, apart] = tf.tidy(() => [
+      enlarge(dy).dataSync(),
+      tf.concat(tf.split<tf.Tensor4D>(dy, 5).map(enlarge)).dataSync(),
+    ]);
+    expect(tf.memory().numDataBuffers).toBe(before);
+    expect(sameBits([together as Float32Array], [apart as Float32Array])).toBe(true);
+    tf.dispose([dy, filter]);
+  });
+
   test('run on several threads where there is enough to do', () => {
     configure({threads: 3});
     const spy = jest.spyOn(KernelRunner.prototype, 'run');

@@ -89,6 +89,32 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
       },
     );
 
+    it.each(shapes)(
+      "sums are the reference's and stock's for [%i, %i, %i, %i], over the images, too",
+      async (...shape) => {
+        const [batch, height, width, channels] = shape;
+        const means = referenceMean(shape, valuesOf(shape));
+        const sums = Float64Array.from({length: channels}, (_, c) =>
+          Array.from({length: batch}, (__, b) => means[b * channels + c]).reduce((sum, mean) => sum + mean, 0),
+        );
+        for (const [axis, expected] of [
+          [[1, 2], means],
+          [[0, 1, 2], sums],
+          [[2, -3, 0], sums],
+        ] as const) {
+          for (const keep of [false, true]) {
+            const {ours, stock, jobs} = await onBackends(() => tf.sum(image(shape), [...axis], keep));
+            expect(jobs).toEqual([Job.meanPixels]);
+            const [own, theirs] = [ours, stock].map(({values}) =>
+              Float64Array.from(values[0], (x) => x / height / width),
+            );
+            expect(maxDifference(own, expected)).toBeLessThan(1e-6);
+            expect(maxDifference(own, theirs)).toBeLessThan(1e-5);
+          }
+        }
+      },
+    );
+
     it("is stock's for NaN and infinities", async () => {
       const shape: Shape = [1, 3, 2, 6];
       const x = valuesOf(shape);
@@ -107,6 +133,8 @@ describe.each(VARIANTS)('on the %s kernels', (variant) => {
     it.each([
       ['all axes', () => tf.mean(image([2, 3, 4, 5]))],
       ['channels', () => tf.mean(image([2, 3, 4, 5]), 3)],
+      ['mean over the images', () => tf.mean(image([2, 3, 4, 5]), [0, 1, 2])],
+      ['sum of channels', () => tf.sum(image([2, 3, 4, 5]), 3)],
       ['one spatial axis', () => tf.mean(image([2, 3, 4, 5]), 1)],
       ['rank 3', () => tf.mean(tf.reshape(image([2, 3, 4, 5]), [6, 4, 5]), [0, 1])],
       ['integers', () => tf.mean(tf.cast(image([2, 3, 4, 5], 10), 'int32'), [1, 2])],

@@ -130,7 +130,7 @@ describe.each(VARIANTS)('transposed convolution on the %s kernels', (variant) =>
     const expected = reference(test, x, w);
     for (const pad of ['same', 'valid'] as const) {
       const {ours, stock, jobs} = await enlarge(test, x, w, pad);
-      expect(jobs).toEqual([Job.depthToSpace]);
+      expect(jobs).toEqual(test.filter[0] * test.filter[1] > 1 ? [Job.depthToSpace] : []);
       expect(maxDifference(ours.values[0], expected)).toBeLessThan(1e-5);
       expect(maxDifference(ours.values[0], stock.values[0])).toBeLessThan(1e-5);
     }

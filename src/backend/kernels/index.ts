@@ -18,9 +18,10 @@ import {fusedDepthwiseConv2DConfig} from './fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './fusedMatMul';
 import {identityConfig} from './identity';
 import {leakyReluConfig} from './leakyRelu';
+import {lessEqualConfig} from './lessEqual';
 import {maximumConfig} from './maximum';
 import {maxPoolConfig} from './maxPool';
-import {meanConfig} from './mean';
+import {meanConfig, sumConfig} from './mean';
 import {minimumConfig} from './minimum';
 import {multiplyConfig} from './multiply';
 import {packConfig} from './pack';
@@ -29,6 +30,7 @@ import {preluConfig} from './prelu';
 import {realDivConfig} from './realDiv';
 import {reluConfig} from './relu';
 import {relu6Config} from './relu6';
+import {relu6GradConfig, reluGradConfig} from './reluGradients';
 import {resizeBilinearConfig} from './resizeBilinear';
 import {resizeNearestNeighborConfig} from './resizeNearestNeighbor';
 import {sigmoidConfig} from './sigmoid';
@@ -61,6 +63,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   fusedMatMulConfig,
   identityConfig,
   leakyReluConfig,
+  lessEqualConfig,
   maximumConfig,
   maxPoolConfig,
   meanConfig,
@@ -72,6 +75,8 @@ export const kernelConfigs: readonly KernelConfig[] = [
   realDivConfig,
   reluConfig,
   relu6Config,
+  relu6GradConfig,
+  reluGradConfig,
   resizeBilinearConfig,
   resizeNearestNeighborConfig,
   sigmoidConfig,
@@ -79,6 +84,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   softmaxConfig,
   stridedSliceConfig,
   subConfig,
+  sumConfig,
   tileConfig,
   topKConfig,
   unpackConfig,

@@ -69,7 +69,7 @@ export interface FitTask {
 const FIRST_ROUNDS = 3;
 const LAST_ROUNDS = 8;
 export const RELAX = 1.6;
-export const DEPTHWISE_ROUNDS = 8;
+export const DEPTHWISE_ROUNDS = 5;
 
 /** Rows of inputs and wanted outputs, and their moments. */
 export class FitData {

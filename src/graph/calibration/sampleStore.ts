@@ -1,4 +1,4 @@
-import {tensor, Tensor, type NamedTensorMap} from '@tensorflow/tfjs-core';
+import {getBackend, tensor, Tensor, type NamedTensorMap} from '@tensorflow/tfjs-core';
 import {fromFloat16, toFloat16} from '../../packed';
 
 /** A tensor's values, floats with half precision where they fit. */
@@ -17,22 +17,27 @@ export function storeTensor(given: Tensor): StoredTensor {
 }
 
 export function restoreTensor({shape, dtype, values}: StoredTensor): Tensor {
-  return tensor(values instanceof Uint16Array ? fromFloat16(values) : values, [...shape], dtype);
+  if (!(values instanceof Uint16Array)) return tensor(values, [...shape], dtype);
+  if (!COPYING_BACKENDS.has(getBackend())) return tensor(fromFloat16(values), [...shape], dtype);
+  if (scratch.length < values.length) scratch = new Float32Array(values.length);
+  return tensor(fromFloat16(values, scratch.subarray(0, values.length)), [...shape], dtype);
 }
+
+/** Backends that copy a new tensor's values at once: for them one buffer serves all, which saves most of the time. */
+const COPYING_BACKENDS = new Set(['wasm', 'blocksparse-1xn']);
+let scratch = new Float32Array(0);
 
 /** Bytes that a tensor takes when it is stored. */
 export function storedBytes({dtype, size}: Tensor): number {
   return size * (dtype === 'float32' ? 2 : 4);
 }
 
-const MOST_HALF = 65504;
+const HALF_INFINITY = 0x7c00;
 
 function halfOrFull(values: Float32Array): Uint16Array | Float32Array {
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (value > MOST_HALF || value < -MOST_HALF) return values.slice();
-  }
-  return toFloat16(values);
+  const halves = toFloat16(values);
+  for (let i = 0; i < halves.length; i++) if ((halves[i] & 0x7fff) >= HALF_INFINITY) return values.slice();
+  return halves;
 }
 
 /** Restores tensors by name. */

@@ -20,6 +20,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import {randomNumbers, type Clip} from '../../pruning';
 import {intAttr} from '../attributes';
+import {registerGradients} from '../kernelGradients';
 import {ModelGraph} from '../modelGraph';
 import {comparedOutputs} from './outputs';
 import type {Samples} from './samples';
@@ -95,6 +96,7 @@ export async function outputImportance(
 
   const importance = layers.map(({filters}) => new Float64Array(filters));
   registerProbe();
+  registerGradients();
   const model = new ScratchModel(graph.toArtifacts());
   const random = gaussian(randomNumbers(seed));
   try {
@@ -113,7 +115,6 @@ export async function outputImportance(
       const [first, ...rest] = Object.keys(feeds);
       const loss = (x: Tensor): Scalar => {
         const tensors = model.runNow({...feeds, [first]: x}, fetches);
-        // tfjs has no gradient of AddN.
         return tensors
           .map((value, i) => {
             const share = i < outputs.length ? 1 : PROBE_WEIGHT / others.length;

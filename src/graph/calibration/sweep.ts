@@ -25,7 +25,8 @@ import type {WalkLayer} from './walkLayers';
 const CHUNK_ROWS = 4096;
 /** What the rows of one layer may take: inputs, targets and what bounds them. */
 const MOST_BYTES = 600e6;
-const MOST_DEPTHWISE_BYTES = 200e6;
+/** Ten unknowns a channel need no more rows. */
+const DEPTHWISE_ROWS = 2400;
 
 /** What is to be done with a layer; its importance is by filter, in the order of the graph. */
 export interface SweepTask {
@@ -159,7 +160,7 @@ async function refitDepthwise(
   const filter = graph.weightValues(layer.filter);
   const channels = filter.length / taps;
   const bias = layer.bias === null ? new Float32Array(channels) : graph.weightValues(layer.bias);
-  const perSample = Math.max(1, Math.min(25, Math.floor(MOST_DEPTHWISE_BYTES / samples / (4 * channels * (taps + 2)))));
+  const perSample = Math.max(1, Math.min(25, Math.floor(DEPTHWISE_ROWS / samples)));
   const inputs: Float32Array[] = [];
   const targets: Float32Array[] = [];
   let rows = 0;

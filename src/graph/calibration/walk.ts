@@ -7,6 +7,8 @@ import type {ScratchModel} from './scratchModel';
 
 /** What the tensors between two layers may take for all samples, of the dense and the pruned network together. */
 const MOST_BYTES = 500e6;
+/** Tensors are kept where they are no wider than so many times the narrowest before: else they are computed again. */
+const NARROW = 2;
 
 /** The nodes that are computed of an inference's inputs, inputs before their users. */
 export function computedNodes(graph: ModelGraph): GraphNode[] {
@@ -75,6 +77,8 @@ export class Walk {
   private pruned: State | null = null;
   /** Whether the two networks differ in what was computed so far. */
   private differ = false;
+  /** Bytes of a batch at the narrowest place that was passed. */
+  private narrowest = Infinity;
 
   /**
    * @param order of `computedNodes`
@@ -125,11 +129,11 @@ export class Walk {
       const wanted = keeps ? [...fetches, ...frontier!] : fetches;
       const ours = await dense.run(feeds.dense, wanted);
       const theirs = this.differ ? await pruned.run(feeds.pruned, wanted) : ours;
-      dispose(feeds.dense);
-      if (feeds.pruned !== feeds.dense) dispose(feeds.pruned);
       if (keeps && batch === 0) {
         const bytes = frontier!.reduce((sum, name) => sum + storedBytes(ours[name]), 0);
-        keeps = bytes * this.batches * (this.differ ? 2 : 1) <= MOST_BYTES;
+        const start = Object.values(feeds.dense).reduce((sum, tensor) => sum + storedBytes(tensor), 0);
+        this.narrowest = Math.min(this.narrowest, start, bytes);
+        keeps = bytes <= NARROW * this.narrowest && bytes * this.batches * (this.differ ? 2 : 1) <= MOST_BYTES;
       }
       if (keeps) {
         const store = (tensors: NamedTensorMap) =>
@@ -137,6 +141,8 @@ export class Walk {
         states.dense.push(store(ours));
         if (this.differ) states.pruned.push(store(theirs));
       }
+      dispose(feeds.dense);
+      if (feeds.pruned !== feeds.dense) dispose(feeds.pruned);
       visit(ours, theirs, batch++);
       dispose(ours);
       if (theirs !== ours) dispose(theirs);

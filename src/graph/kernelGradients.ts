@@ -1,0 +1,363 @@
+/**
+ * Gradients of tfjs's kernels, for those who import neither the union package nor tfjs-layers: tfjs-core alone brings none
+ * along. What networks need, each by its definition.
+ */
+import {
+  Abs,
+  add,
+  Add,
+  AddN,
+  AvgPool,
+  backend_util,
+  BatchMatMul,
+  broadcast_util,
+  Cast,
+  cast,
+  ClipByValue,
+  Concat,
+  concat,
+  Conv2D,
+  Conv2DBackpropFilter,
+  Conv2DBackpropInput,
+  DepthToSpace,
+  DepthwiseConv2dNative,
+  DepthwiseConv2dNativeBackpropFilter,
+  DepthwiseConv2dNativeBackpropInput,
+  div,
+  Elu,
+  EluGrad,
+  engine,
+  Exp,
+  ExpandDims,
+  fill,
+  FusedBatchNorm,
+  getBackend,
+  getGradient,
+  getKernel,
+  type GradConfig,
+  greater,
+  greaterEqual,
+  Identity,
+  LeakyRelu,
+  less,
+  lessEqual,
+  Log,
+  logicalAnd,
+  matMul,
+  Maximum,
+  MaxPool,
+  Mean,
+  Minimum,
+  mul,
+  Multiply,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  Neg,
+  neg,
+  onesLike,
+  Pack,
+  pad,
+  PadV2,
+  pow,
+  Prelu,
+  RealDiv,
+  registerGradient,
+  Relu,
+  Relu6,
+  Reshape,
+  reshape,
+  ResizeBilinear,
+  ResizeNearestNeighbor,
+  Rsqrt,
+  rsqrt,
+  Sigmoid,
+  sign,
+  Slice,
+  slice,
+  slice_util,
+  Softmax,
+  split,
+  SplitV,
+  Sqrt,
+  square,
+  Square,
+  SquaredDifference,
+  stack,
+  sub,
+  Sub,
+  sum,
+  Sum,
+  Tanh,
+  type Tensor,
+  Transpose,
+  transpose,
+  Unpack,
+  unstack,
+  util,
+  where,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
+
+type GradFunc = GradConfig['gradFunc'];
+type Grads = ReturnType<GradFunc>;
+type Saved = Pick<GradConfig, 'inputsToSave' | 'saveAllInputs' | 'outputsToSave'>;
+
+/** Runs a kernel as it is, unrecorded ones included. */
+export const runKernel = (name: string, inputs: object, attrs: object = {}): Tensor =>
+  engine().runKernel(name, inputs as NamedTensorMap, attrs as NamedAttrMap);
+
+/**
+ * What an activation that clips hands on of the gradient of its output.
+ *
+ * @param y its output, or its input
+ * @param activation 'relu', 'relu6', or one that hands on all
+ */
+export function throughActivation(activation: string, dy: Tensor, y: Tensor): Tensor {
+  const kernel = {relu: 'ReluGrad', relu6: 'Relu6Grad'}[activation];
+  if (kernel === undefined) return dy;
+  if (getKernel(kernel, getBackend())) return runKernel(kernel, {dy, y});
+  const above = greater(y, 0);
+  return where(activation === 'relu' ? above : logicalAnd(above, less(y, 6)), dy, zerosLike(dy));
+}
+
+/** Sums a gradient over what was broadcast. */
+function sumTo(gradient: Tensor, shape: number[]): Tensor {
+  const axes = broadcast_util.getReductionAxes(shape, gradient.shape);
+  return reshape(axes.length > 0 ? sum(gradient, axes) : gradient, shape);
+}
+
+type Binary = (dy: Tensor, a: Tensor, b: Tensor) => Tensor;
+type Unary<A> = (dy: Tensor, saved: Tensor, attrs: A) => Tensor;
+
+const AB: Saved = {inputsToSave: ['a', 'b']};
+const X: Saved = {inputsToSave: ['x']};
+const Y: Saved = {outputsToSave: [true]};
+
+const binary = (kernelName: string, da: Binary, db: Binary): GradConfig => ({
+  kernelName,
+  ...AB,
+  gradFunc: ((dy: Tensor, [a, b]: Tensor[]) => ({
+    a: () => sumTo(da(dy, a, b), a.shape),
+    b: () => sumTo(db(dy, a, b), b.shape),
+  })) as GradFunc,
+});
+
+const unary = <A = object>(kernelName: string, saved: Saved, dx: Unary<A>, input = 'x'): GradConfig => ({
+  kernelName,
+  ...saved,
+  gradFunc: ((dy: Tensor, [value]: Tensor[], attrs: unknown) => ({
+    [input]: () => dx(dy, value, attrs as A),
+  })) as GradFunc,
+});
+
+const general = (kernelName: string, saved: Saved, gradFunc: (...args: never[]) => Grads): GradConfig => ({
+  kernelName,
+  ...saved,
+  gradFunc: gradFunc as unknown as GradFunc,
+});
+
+interface Axis {
+  axis?: number | number[];
+}
+
+/** dy with the reduced axes again, of size 1. */
+function unreduced(dy: Tensor, x: Tensor, {axis}: Axis): Tensor {
+  const axes = util.parseAxisParam(axis ?? x.shape.map((_, i) => i), x.shape);
+  return reshape(
+    dy,
+    x.shape.map((size, i) => (axes.includes(i) ? 1 : size)),
+  );
+}
+
+interface Convolution {
+  strides: number | [number, number];
+  pad: backend_util.ExplicitPadding | 'same' | 'valid' | number;
+  dataFormat?: string;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  dilations?: number | [number, number];
+}
+
+/** With regard to a convolution's input. */
+export const inputGradient = (dy: Tensor, filter: Tensor, inputShape: number[], attrs: Convolution) =>
+  runKernel(Conv2DBackpropInput, {dy, filter}, {dataFormat: 'NHWC', ...attrs, inputShape});
+
+/** With regard to its filter. */
+export const filterGradient = (x: Tensor, dy: Tensor, filterShape: number[], attrs: Convolution) =>
+  runKernel(Conv2DBackpropFilter, {x, dy}, {dataFormat: 'NHWC', ...attrs, filterShape});
+
+/** As `inputGradient`, of a depthwise convolution. */
+export const depthwiseInputGradient = (dy: Tensor, filter: Tensor, inputShape: number[], attrs: Convolution) =>
+  runKernel(DepthwiseConv2dNativeBackpropInput, {dy, filter}, {dilations: 1, ...attrs, inputShape});
+
+/** As `filterGradient`, of a depthwise convolution. */
+export const depthwiseFilterGradient = (x: Tensor, dy: Tensor, filterShape: number[], attrs: Convolution) =>
+  runKernel(DepthwiseConv2dNativeBackpropFilter, {x, dy}, {dilations: 1, ...attrs, filterShape});
+
+function undilated({dilations = 1}: Convolution): void {
+  if ([dilations].flat().some((step) => step > 1)) throw new Error('dilation rates greater than 1 have no gradient.');
+}
+
+const convolution = (kernelName: string, toInput: typeof inputGradient, toFilter: typeof filterGradient) =>
+  general(kernelName, {inputsToSave: ['x', 'filter']}, (dy: Tensor, [x, filter]: Tensor[], attrs: Convolution) => {
+    if (kernelName === Conv2D) undilated(attrs);
+    return {x: () => toInput(dy, filter, x.shape, attrs), filter: () => toFilter(x, dy, filter.shape, attrs)};
+  });
+
+const reshaped = (kernelName: string, input = 'x') =>
+  unary(kernelName, {inputsToSave: [input]}, (dy, x) => reshape(dy, x.shape), input);
+
+const pooling = (kernelName: string, saved: Saved) =>
+  general(kernelName, saved, (dy: Tensor, [x, y]: Tensor[], attrs: object) => ({
+    x: () => runKernel(`${kernelName}Grad`, {dy, input: x, ...(y && {output: y})}, attrs),
+  }));
+
+const resizing = (kernelName: string) =>
+  unary(
+    kernelName,
+    {inputsToSave: ['images']},
+    (dy, images, attrs) => runKernel(`${kernelName}Grad`, {images, dy}, attrs),
+    'images',
+  );
+
+const named = (gradients: Tensor[]): Grads => Object.fromEntries(gradients.map((tensor, i) => [i, () => tensor]));
+
+const configs = (): GradConfig[] => [
+  reshaped(Identity),
+  reshaped(Reshape),
+  reshaped(ExpandDims, 'input'),
+  unary(Cast, {}, (dy) => cast(dy, 'float32')),
+  binary(
+    Add,
+    (dy) => dy,
+    (dy) => dy,
+  ),
+  binary(
+    Sub,
+    (dy) => dy,
+    (dy) => neg(dy),
+  ),
+  binary(
+    Multiply,
+    (dy, _, b) => mul(dy, b),
+    (dy, a) => mul(dy, a),
+  ),
+  binary(
+    RealDiv,
+    (dy, _, b) => div(dy, b),
+    (dy, a, b) => neg(div(mul(dy, a), square(b))),
+  ),
+  binary(
+    Maximum,
+    (dy, a, b) => mul(dy, cast(greaterEqual(a, b), 'float32')),
+    (dy, a, b) => mul(dy, cast(less(a, b), 'float32')),
+  ),
+  binary(
+    Minimum,
+    (dy, a, b) => mul(dy, cast(lessEqual(a, b), 'float32')),
+    (dy, a, b) => mul(dy, cast(greater(a, b), 'float32')),
+  ),
+  binary(
+    SquaredDifference,
+    (dy, a, b) => mul(mul(dy, 2), sub(a, b)),
+    (dy, a, b) => mul(mul(dy, 2), sub(b, a)),
+  ),
+  general(AddN, {saveAllInputs: true}, (dy: Tensor, saved: Tensor[]) => named(saved.map(() => dy))),
+  unary(Relu, X, (dy, x) => throughActivation('relu', dy, x)),
+  unary(Relu6, X, (dy, x) => throughActivation('relu6', dy, x)),
+  unary<{alpha: number}>(LeakyRelu, X, (dy, x, {alpha}) => where(greater(x, 0), dy, mul(dy, alpha))),
+  general(Prelu, {inputsToSave: ['x', 'alpha']}, (dy: Tensor, [x, alpha]: Tensor[]) => ({
+    x: () => where(greater(x, 0), dy, mul(dy, alpha)),
+    alpha: () => sumTo(where(greater(x, 0), zerosLike(dy), mul(dy, x)), alpha.shape),
+  })),
+  unary(Elu, Y, (dy, y) => runKernel(EluGrad, {dy, y})),
+  unary(Sigmoid, Y, (dy, y) => mul(dy, mul(y, sub(1, y)))),
+  unary(Tanh, Y, (dy, y) => mul(dy, sub(1, square(y)))),
+  unary(Exp, Y, (dy, y) => mul(dy, y)),
+  unary(Log, X, (dy, x) => div(dy, x)),
+  unary(Sqrt, Y, (dy, y) => div(dy, mul(y, 2))),
+  unary(Rsqrt, Y, (dy, y) => mul(dy, mul(-0.5, pow(y, 3)))),
+  unary(Square, X, (dy, x) => mul(dy, mul(x, 2))),
+  unary(Neg, {}, (dy) => neg(dy)),
+  unary(Abs, X, (dy, x) => mul(dy, sign(x))),
+  unary<{clipValueMin: number; clipValueMax: number}>(ClipByValue, X, (dy, x, {clipValueMin, clipValueMax}) =>
+    where(logicalAnd(greaterEqual(x, clipValueMin), lessEqual(x, clipValueMax)), dy, zerosLike(dy)),
+  ),
+  unary<{dim: number}>(
+    Softmax,
+    Y,
+    (dy, y, {dim}) => {
+      const part = mul(dy, y);
+      return sub(part, mul(sum(part, dim, true), y));
+    },
+    'logits',
+  ),
+  unary<Axis>(Sum, X, (dy, x, attrs) => mul(unreduced(dy, x, attrs), onesLike(x))),
+  unary<Axis>(Mean, X, (dy, x, attrs) => mul(unreduced(dy, x, attrs), fill(x.shape, dy.size / x.size))),
+  general(Concat, {saveAllInputs: true}, (dy: Tensor, saved: Tensor[], {axis}: {axis: number}) => {
+    const [at] = util.parseAxisParam(axis, saved[0].shape);
+    return named(
+      split(
+        dy,
+        saved.map(({shape}) => shape[at]),
+        at,
+      ),
+    );
+  }),
+  unary<{axis: number}>(SplitV, {}, (dy, _, {axis}) => concat(dy as unknown as Tensor[], axis)),
+  general(Pack, {saveAllInputs: true}, (dy: Tensor, _: Tensor[], {axis}: {axis: number}) => named(unstack(dy, axis))),
+  unary<{axis: number}>(Unpack, {}, (dy, _, {axis}) => stack(dy as unknown as Tensor[], axis), 'value'),
+  unary<{begin: number[]; size: number[]}>(Slice, X, (dy, x, {begin, size}) => {
+    const [from] = slice_util.parseSliceParams(x, begin, size);
+    return pad(
+      dy,
+      x.shape.map((whole, i) => [from[i], whole - from[i] - dy.shape[i]] as [number, number]),
+    );
+  }),
+  unary<{perm: number[]}>(Transpose, {}, (dy, _, {perm}) => transpose(dy, backend_util.getUndoAxesPermutation(perm))),
+  unary<{paddings: [number, number][]}>(PadV2, X, (dy, x, {paddings}) =>
+    slice(
+      dy,
+      paddings.map(([before]) => before),
+      x.shape,
+    ),
+  ),
+  unary<{blockSize: number}>(DepthToSpace, X, (dy, x, {blockSize: block}) => {
+    const [batch, height, width, channels] = x.shape;
+    const blocks = reshape(dy, [batch, height, block, width, block * (channels / block ** 2)]);
+    return reshape(transpose(blocks, [0, 1, 3, 2, 4]), x.shape);
+  }),
+  general(
+    FusedBatchNorm,
+    {inputsToSave: ['scale', 'variance']},
+    (dy: Tensor, [scale, variance]: Tensor[], {varianceEpsilon}: {varianceEpsilon: number}) => ({
+      x: () => mul(dy, mul(scale, rsqrt(add(variance, varianceEpsilon)))),
+    }),
+  ),
+  pooling(MaxPool, {...X, ...Y}),
+  pooling(AvgPool, X),
+  resizing(ResizeBilinear),
+  resizing(ResizeNearestNeighbor),
+  convolution(Conv2D, inputGradient, filterGradient),
+  convolution(DepthwiseConv2dNative, depthwiseInputGradient, depthwiseFilterGradient),
+  general(
+    Conv2DBackpropInput,
+    {inputsToSave: ['dy', 'filter']},
+    (ddx: Tensor, [dy, filter]: Tensor[], attrs: Convolution) => ({
+      dy: () => runKernel(Conv2D, {x: ddx, filter}, {dilations: 1, dataFormat: 'NHWC', ...attrs}),
+      filter: () => filterGradient(ddx, dy, filter.shape, attrs),
+    }),
+  ),
+  general(
+    BatchMatMul,
+    AB,
+    (dy: Tensor, [a, b]: Tensor[], {transposeA, transposeB}: {transposeA: boolean; transposeB: boolean}) => ({
+      a: () => sumTo(transposeA ? matMul(b, dy, transposeB, true) : matMul(dy, b, false, !transposeB), a.shape),
+      b: () => sumTo(transposeB ? matMul(dy, a, true, transposeA) : matMul(a, dy, !transposeA), b.shape),
+    }),
+  ),
+];
+
+/** Registers the gradients that nobody has registered. */
+export function registerGradients(): void {
+  for (const config of configs()) if (!getGradient(config.kernelName)) registerGradient(config);
+}
