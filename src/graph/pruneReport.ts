@@ -115,6 +115,15 @@ const LOSSY =
   'Weights other than zero were dropped and nothing was repaired: accuracy is lower than that of the original, ' +
   'often by very much. It was not measured here. Check the pruned model on data of your own before you use it.';
 
+function measuredAccuracy({samplesKeptOut, stages}: RepairReport): string {
+  const {agreement, relativeError} = stages.at(-1)!.keptOut;
+  const measured =
+    agreement === null
+      ? `the outputs' squared error is ${(100 * relativeError).toPrecision(2)}% of their variance`
+      : `the first choice is that of the original for ${(100 * agreement).toFixed(1)}%`;
+  return `Weights other than zero were dropped. On ${samplesKeptOut} samples that no fit has seen ${measured}.`;
+}
+
 export function reportLayer(
   layer: LayerDescription,
   counts: LayerCounts,
@@ -175,6 +184,7 @@ export function reportModel(
   layers: readonly LayerReport[],
   counts: readonly LayerCounts[],
   options: PruneOptions,
+  repair: RepairReport | null = null,
 ): PruneReport {
   const pruned = counts.filter((_, i) => layers[i].leftAlone === null);
   const sumOf = (key: 'l1Before' | 'l1After') => pruned.reduce((sum, layer) => sum + layer[key], 0);
@@ -193,8 +203,8 @@ export function reportModel(
       budget: reportBudget(layers, options),
     },
     lossless,
-    accuracy: lossless ? LOSSLESS : LOSSY,
-    repair: null,
+    accuracy: lossless ? LOSSLESS : repair ? measuredAccuracy(repair) : LOSSY,
+    repair,
   };
 }
 

@@ -13,10 +13,12 @@ import {
   type FitShape,
   type KeptShares,
 } from '../pruning';
-import type {RepairReport, RepairStage} from './calibrationOptions';
+import type {MaxDrop, RepairReport, RepairStage} from './calibrationOptions';
+import {DenseNetwork} from './calibration/denseNetwork';
+import {isWithin, overfitting, scaleSparsity} from './calibration/judgement';
 import {layerErrors} from './calibration/layerErrors';
 import {lossCurves, type CandidateLayer} from './calibration/lossCurves';
-import {comparedOutputs, measureQuality, type ComparedOutput} from './calibration/outputs';
+import {measureQuality, type ComparedOutput} from './calibration/outputs';
 import {Progress} from './calibration/progress';
 import {makeCandidate} from './calibration/saliency';
 import {Samples} from './calibration/samples';
@@ -25,24 +27,24 @@ import {outputImportance} from './calibration/sensitivity';
 import {inputMoments} from './calibration/study';
 import {sweep, type SweepTask} from './calibration/sweep';
 import {usableBatch} from './calibration/usableBatch';
-import {computedNodes, Frontiers, Walk} from './calibration/walk';
-import {walkLayers, type WalkLayer} from './calibration/walkLayers';
+import {Frontiers, Walk} from './calibration/walk';
+import type {WalkLayer} from './calibration/walkLayers';
 import {cleanUpGraph} from './cleanup';
+import {distill} from './distill';
 import {findChannelGroups} from './coupling';
 import {countLayer} from './layerCounts';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
 import {settlePlans, type LayerPlan, type MeasuredLosses} from './layerPlans';
-import {ModelGraph, type GraphNode} from './modelGraph';
+import {ModelGraph} from './modelGraph';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
 import type {PruneResult} from './prune';
 import {checkLayerNames} from './pruneChecks';
-import {listLayers, readFilter, type Layer} from './pruneLayers';
+import {readFilter, type Layer} from './pruneLayers';
 import {budgetOf, orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
-import {inferShapes, type ShapeMap} from './shapes';
 
 /** Samples for sensitivities, for moments, and for the loss of a layer's trials. */
 const SENSITIVITY_SAMPLES = 128;
@@ -51,6 +53,8 @@ const CURVE_SAMPLES = 48;
 /** The sizes of blocks that 'auto' chooses from. */
 const AUTO_SIZES: readonly BlockSize[] = [1, 2, 4];
 const RIDGE = 0.1;
+/** How often what may go is halved. */
+const TRIALS = 4;
 
 /** @param artifacts unpacked, with all weights there */
 export async function pruneWithSamples(
@@ -81,47 +85,6 @@ export async function pruneWithSamples(
   }
 }
 
-/** A model's graph and what is known of it. */
-class DenseNetwork {
-  readonly graph: ModelGraph;
-  readonly shapes: ShapeMap;
-  readonly layers: readonly Layer[];
-  readonly order: readonly GraphNode[];
-  readonly walk: readonly WalkLayer[];
-  readonly outputs: readonly ComparedOutput[];
-
-  constructor(readonly artifacts: io.ModelArtifacts) {
-    this.graph = ModelGraph.from(artifacts);
-    this.shapes = inferShapes(this.graph);
-    this.layers = listLayers(this.graph, this.shapes);
-    this.order = computedNodes(this.graph);
-    this.walk = walkLayers(this.graph, this.shapes, this.order);
-    this.outputs = comparedOutputs(this.graph);
-  }
-
-  /** Names of input nodes by themselves and by the names that the signature gives them. */
-  inputNames(): Map<string, string> {
-    const signature =
-      (this.artifacts.signature as {inputs?: Record<string, {name?: string}>} | undefined)?.inputs ?? {};
-    const names = new Map(this.graph.inputNames().map((name) => [name, name]));
-    for (const [key, {name}] of Object.entries(signature)) {
-      const node = name?.split(':')[0];
-      if (node !== undefined && names.has(node)) names.set(key, node);
-    }
-    return names;
-  }
-
-  /** Tensors between blocks: without an activation, and read by more than a sum. */
-  innerTensors(): string[] {
-    const producers = new Set(this.walk.filter(({clip}) => !clip).map(({name}) => name));
-    const isSum = ({op}: GraphNode) => op === 'Add' || op === 'AddV2';
-    return this.order
-      .filter((node) => producers.has(node.name) || isSum(node))
-      .filter(({name}) => this.graph.consumers(name).some(({node}) => !isSum(node)))
-      .map(({name}) => name);
-  }
-}
-
 class PruneJob {
   private readonly warnings: string[] = [];
   private readonly seed: number;
@@ -142,11 +105,46 @@ class PruneJob {
     const {network, options} = this;
     const descriptions = network.layers.map(({description}) => description);
     checkLayerNames(options, descriptions);
-    const choices = await Promise.all(descriptions.map((layer) => chooseForLayer(options, layer)));
+    const choose = (scaled: PruneOptions) => Promise.all(descriptions.map((layer) => chooseForLayer(scaled, layer)));
+    const choices = await choose(options);
     const candidates = await this.findCandidates(choices);
     const measured = await this.measureLosses(candidates, choices);
-    const plans = settlePlans(network.graph, network.shapes, network.layers, choices, options, measured);
-    return this.pruneAs(plans, candidates);
+    const pruneTo = async (share: number) => {
+      const scaled = scaleSparsity(options, share);
+      const plans = settlePlans(
+        network.graph,
+        network.shapes,
+        network.layers,
+        share === 1 ? choices : await choose(scaled),
+        scaled,
+        measured,
+      );
+      return this.pruneAs(plans, candidates, scaled);
+    };
+    const whole = await pruneTo(1);
+    const {maxDrop} = options;
+    if (!maxDrop || isWithin(maxDrop, whole)) return whole;
+    return this.findLargest(maxDrop, pruneTo);
+  }
+
+  /** The largest share of what was asked for that loses no more than is allowed, by halving. */
+  private async findLargest(maxDrop: MaxDrop, pruneTo: (share: number) => Promise<PruneResult>): Promise<PruneResult> {
+    let [low, high] = [0, 1];
+    let best: PruneResult | null = null;
+    for (let trial = 0; trial < TRIALS; trial++) {
+      const share = (low + high) / 2;
+      const result = await pruneTo(share);
+      if (isWithin(maxDrop, result)) [low, best] = [share, result];
+      else high = share;
+    }
+    best ??= await pruneTo(0);
+    const percent = Math.round(low * 100);
+    const {report} = best;
+    const warnings = [
+      ...report.repair!.warnings,
+      `${percent}% of the sparsity asked for is the most that was found to keep within maxDrop on samples kept out.`,
+    ];
+    return {...best, report: {...report, repair: {...report.repair!, warnings}}};
   }
 
   /** The layers that may be pruned, with what their weights are worth. */
@@ -256,8 +254,10 @@ class PruneJob {
   private async pruneAs(
     plans: readonly LayerPlan[],
     candidates: ReadonlyMap<string, CandidateLayer>,
+    options: PruneOptions,
   ): Promise<PruneResult> {
-    const {network, options, progress, samples, batchSize} = this;
+    const {network, progress, samples, batchSize} = this;
+    const warnings = [...this.warnings];
     const graph = ModelGraph.from(network.artifacts);
     const method = orderMethod({rearrange: 'search', ...options});
     const pruned = network.layers.filter((_, i) => method !== 'none' && 'sparsity' in plans[i]);
@@ -322,8 +322,8 @@ class PruneJob {
         ordered.graph.setWeight(name, values, ordered.graph.weightShape(name));
 
       progress.begin('measuring', 0.05);
-      const stage = await this.measureStage('closed', ordered.outputs, networks);
       const errors = await layerErrors(networks, ordered.walk, samples, batchSize);
+      const closed = await this.measureStage('closed', ordered.outputs, networks, warnings);
       const counts = network.layers.map((layer, i) => {
         const {description} = layerOf(layer);
         const grid = blockGrid(options.pattern ?? '1xN', description, plans[i].n);
@@ -335,37 +335,116 @@ class PruneJob {
         return reportLayer(layer.description, counts[i], plans[i], whyNot, keptByOrder.get(layer) ?? null);
       });
       const original = new Map([...renamed].map(([from, to]) => [to, from]));
+      const stages = [
+        await this.measureAlone('pruned', ordered, maskedOnly(ordered, tasks, result.weights), teacher),
+        closed,
+      ];
+      let repaired = ordered.graph.toArtifacts();
+      let distillationKept: boolean | null = null;
+      if (options.repair === 'distill') {
+        const distilled = await this.distill(ordered, repaired, teacher);
+        distillationKept = distilled.gained;
+        repaired = distilled.artifacts;
+        stages.push(await this.measureAlone('distill', ordered, repaired, teacher));
+        if (!distilled.gained) warnings.push('Distillation gained nothing on samples kept out and was left out again.');
+      }
+      warnings.push(...overfitting(stages.at(-1)!));
       const repair: RepairReport = {
-        method: 'closed',
+        method: options.repair ?? 'closed',
         samplesFit: samples.fit.length,
         samplesKeptOut: samples.keptOut.length,
-        stages: [stage],
-        distillationKept: null,
+        stages,
+        distillationKept,
         layers: errors.map(({name, relativeError}) => ({name: original.get(name) ?? name, relativeError})),
-        warnings: this.warnings,
+        warnings,
         seconds: progress.seconds,
       };
-      return {artifacts: ordered.graph.toArtifacts(), report: {...reportModel(reports, counts, options), repair}};
+      return {artifacts: repaired, report: {...reportModel(reports, counts, options, repair)}};
     } finally {
       student.dispose();
       teacher.dispose();
     }
   }
 
+  private async distill(ordered: DenseNetwork, pruned: io.ModelArtifacts, teacher: ScratchModel) {
+    const {samples, options, progress, seed} = this;
+    progress.begin('distilling', 0.5);
+    return distill(ordered.artifacts, pruned, {
+      samples: samples.fit.length,
+      read: async (index) => {
+        for await (const {feeds} of samples.batches([samples.fit[index]], 1)) return feeds;
+        throw new Error(
+          `Sample ${samples.fit[index]} is not there any more: 'calibration' must give the same each time.`,
+        );
+      },
+      seed,
+      signal: options.signal,
+      onStep: () => void progress.tell(0.5).catch(() => undefined),
+      evaluate: async (artifacts) => (await this.meter(ordered, artifacts, teacher, samples.keptOut)).loss,
+    });
+  }
+
+  private async meter(
+    ordered: DenseNetwork,
+    artifacts: io.ModelArtifacts,
+    teacher: ScratchModel,
+    which: readonly number[],
+  ) {
+    const model = new ScratchModel(artifacts);
+    try {
+      const networks = {dense: teacher, pruned: model};
+      return await measureQuality(networks, ordered.outputs, this.samples, which, this.batchSize, this.options.labels);
+    } finally {
+      model.dispose();
+    }
+  }
+
+  private async measureAlone(
+    name: RepairStage['name'],
+    ordered: DenseNetwork,
+    artifacts: io.ModelArtifacts,
+    teacher: ScratchModel,
+  ): Promise<RepairStage> {
+    const model = new ScratchModel(artifacts);
+    try {
+      return await this.measureStage(name, ordered.outputs, {dense: teacher, pruned: model}, []);
+    } finally {
+      model.dispose();
+    }
+  }
+
+  /** @param warnings gets what is odd about the samples */
   private async measureStage(
     name: RepairStage['name'],
     outputs: readonly ComparedOutput[],
     networks: {readonly dense: ScratchModel; readonly pruned: ScratchModel},
+    warnings: string[],
   ): Promise<RepairStage> {
     const {samples, batchSize, options} = this;
     const measure = (which: readonly number[]) =>
       measureQuality(networks, outputs, samples, which, batchSize, options.labels);
-    return {
-      name,
-      keptOut: await measure(samples.keptOut),
-      fit: await measure(pickEvenly(samples.fit, samples.keptOut.length)),
-    };
+    const keptOut = await measure(samples.keptOut);
+    const fit = await measure(pickEvenly(samples.fit, samples.keptOut.length));
+    warnings.push(...fit.oddities);
+    return {name, keptOut: keptOut.quality, fit: fit.quality};
   }
+}
+
+/** The model with its blocks pruned and nothing repaired. */
+function maskedOnly(
+  ordered: DenseNetwork,
+  tasks: ReadonlyMap<string, SweepTask>,
+  weights: ReadonlyMap<string, Float32Array>,
+): io.ModelArtifacts {
+  const graph = ModelGraph.from(ordered.artifacts);
+  for (const {name, filter} of ordered.walk) {
+    const fitted = weights.get(filter);
+    if (!fitted || !tasks.has(name)) continue;
+    const dense = graph.weightValues(filter);
+    for (let i = 0; i < dense.length; i++) if (fitted[i] === 0) dense[i] = 0;
+    graph.setWeight(filter, dense, graph.weightShape(filter));
+  }
+  return graph.toArtifacts();
 }
 
 /** Some of the samples, evenly spread. */

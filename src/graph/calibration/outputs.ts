@@ -13,6 +13,10 @@ export interface ComparedOutput {
   readonly logits: string | null;
 }
 
+/** With fewer samples or classes nothing is told of what the outputs look like. */
+const FEWEST_TO_JUDGE = 30;
+const MANY_CLASSES = 10;
+
 const SHAPES_ONLY = new Set(['Identity', 'Reshape', 'Squeeze', 'ExpandDims']);
 
 /** The model's declared outputs. */
@@ -31,6 +35,9 @@ export class QualityMeter {
   private right = 0;
   private kl = 0;
   private distributions = 0;
+  private confidence = 0;
+  private classes = 0;
+  private readonly chosen = new Map<number, number>();
   private errors: number[] = [];
   private squares: number[] = [];
   private sums: number[] = [];
@@ -75,11 +82,13 @@ export class QualityMeter {
   }
 
   private addDistributions(a: Float32Array, b: Float32Array, indices: readonly number[]): void {
-    const classes = a.length / indices.length;
+    const classes = (this.classes = a.length / indices.length);
     for (let s = 0; s < indices.length; s++) {
       const [from, to] = [s * classes, (s + 1) * classes];
       const [best, other] = [highest(a, from, to), highest(b, from, to)];
       if (best === other) this.same++;
+      this.confidence += a[best];
+      this.chosen.set(best - from, (this.chosen.get(best - from) ?? 0) + 1);
       if (this.labels && other - from === this.labels[indices[s]]) this.right++;
       for (let k = from; k < to; k++) if (a[k] > 0) this.kl += a[k] * Math.log(a[k] / Math.max(b[k], 1e-12));
       this.distributions++;
@@ -96,6 +105,22 @@ export class QualityMeter {
     if (!this.counts[i]) return 0;
     const variance = this.squares[i] - this.sums[i] ** 2 / this.counts[i];
     return variance > 0 ? this.errors[i] / variance : this.errors[i] > 0 ? Infinity : 0;
+  }
+
+  /** What makes the samples look as if the model expected others; empty where nothing does. */
+  get oddities(): string[] {
+    const {distributions, classes} = this;
+    if (distributions < FEWEST_TO_JUDGE || classes < MANY_CLASSES) return [];
+    const confidence = this.confidence / distributions;
+    const most = Math.max(...this.chosen.values()) / distributions;
+    const percent = (share: number) => `${Math.round(share * 100)}%`;
+    const seen =
+      most > 0.8
+        ? `gives one and the same class for ${percent(most)} of the samples`
+        : confidence < 0.25
+          ? `is unsure of the samples (${percent(confidence)} for its first choice on average)`
+          : undefined;
+    return seen ? [`The model ${seen}: are they preprocessed as it expects?`] : [];
   }
 
   get quality(): OutputQuality {
@@ -127,7 +152,7 @@ export async function measureQuality(
   which: readonly number[],
   batchSize: number,
   labels: ArrayLike<number> | undefined,
-): Promise<OutputQuality> {
+): Promise<QualityMeter> {
   const meter = new QualityMeter(outputs, labels);
   const names = outputs.map(({name}) => name);
   for await (const {feeds, indices} of samples.batches(which, batchSize)) {
@@ -136,7 +161,7 @@ export async function measureQuality(
     meter.add(dense, pruned, indices);
     dispose([feeds, dense, pruned] as unknown as Tensor[]);
   }
-  return meter.quality;
+  return meter;
 }
 
 /** The name of a tensor as it is fetched, `node` for a first output. */

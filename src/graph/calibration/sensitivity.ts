@@ -62,7 +62,7 @@ export interface ProbedLayer {
  * How much a network's outputs depend on each output channel of its layers, before the activation: the mean over samples of
  * the sum over positions of the squared gradient. The loss is the cross-entropy with a class drawn from the network's own
  * softmax, which makes this the diagonal of the Gauss-Newton matrix of the Kullback-Leibler divergence; other outputs and
- * the tensors between blocks have Gaussian noise times their deviation instead.
+ * the tensors between blocks have signs drawn at random instead, in units of their deviation.
  *
  * @param inner tensors between blocks, by node name
  * @returns `[filters]` for each layer
@@ -98,7 +98,7 @@ export async function outputImportance(
   registerProbe();
   registerGradients();
   const model = new ScratchModel(graph.toArtifacts());
-  const random = gaussian(randomNumbers(seed));
+  const random = randomNumbers(seed);
   try {
     if (model.hasControlFlow) throw new Error('a model with control flow has no gradient');
     listeners = layers.map(({clip}, i) => (output, gradient) => {
@@ -134,7 +134,7 @@ export async function outputImportance(
 }
 
 /** The gradient of the cross-entropy with classes drawn from the softmax of `[batch, ..., classes]`. */
-function drawClasses(logits: Tensor, random: {uniform: () => number}): Tensor {
+function drawClasses(logits: Tensor, random: () => number): Tensor {
   const values = logits.dataSync();
   const classes = logits.shape.at(-1)!;
   const gradient = new Float32Array(values.length);
@@ -143,7 +143,7 @@ function drawClasses(logits: Tensor, random: {uniform: () => number}): Tensor {
     for (let k = 0; k < classes; k++) most = Math.max(most, values[from + k]);
     let total = 0;
     for (let k = 0; k < classes; k++) total += gradient[from + k] = Math.exp(values[from + k] - most);
-    let left = random.uniform() * total;
+    let left = random() * total;
     let drawn = 0;
     while (drawn < classes - 1 && (left -= gradient[from + drawn]) > 0) drawn++;
     for (let k = 0; k < classes; k++) gradient[from + k] /= total;
@@ -152,27 +152,21 @@ function drawClasses(logits: Tensor, random: {uniform: () => number}): Tensor {
   return tensor(gradient, logits.shape);
 }
 
-/** Gaussian noise whose product with a tensor has the given variance in units of the tensor's. */
-function noise(value: Tensor, weight: number, random: {normal: () => number}): Tensor {
+/** Signs at random whose product with a tensor has the given variance in units of the tensor's. */
+function noise(value: Tensor, weight: number, random: () => number): Tensor {
   const values = value.dataSync();
   let [total, squares] = [0, 0];
   for (let k = 0; k < values.length; k++) {
     total += values[k];
-    squares += values[k] ** 2;
+    squares += values[k] * values[k];
   }
   const variance = Math.max(squares / values.length - (total / values.length) ** 2, 1e-12);
   const perSample = values.length / value.shape[0];
   const scale = Math.sqrt(weight / perSample / variance);
-  return tensor(
-    Float32Array.from(values, () => scale * random.normal()),
-    value.shape,
-  );
-}
-
-function gaussian(uniform: () => number) {
-  return {
-    uniform,
-    /** Box and Muller. */
-    normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
-  };
+  const signs = new Float32Array(values.length);
+  for (let k = 0, bits = 0; k < signs.length; k++, bits >>>= 1) {
+    if (k % 24 === 0) bits = random() * 2 ** 24;
+    signs[k] = bits & 1 ? scale : -scale;
+  }
+  return tensor(signs, value.shape);
 }

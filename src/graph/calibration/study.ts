@@ -11,7 +11,7 @@ import type {WalkLayer} from './walkLayers';
 export const POSITIONS = 49;
 const CHUNK_ROWS = 4096;
 /** Layers whose inputs are fetched in one inference. */
-const LAYERS_AT_ONCE = 8;
+const LAYERS_AT_ONCE = 12;
 
 /** Moments of a layer's inputs, in the graph's order of columns. */
 export interface InputMoments {
