@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {getMasks, maskCallback, pruneLayersModel} from '../dist/index.mjs';
 import {heading, line, progress, table} from './print.mjs';
+import {randomNumbers} from './random.mjs';
 
 const SIZE = 12;
 const DIRECTIONS = [
@@ -109,12 +110,6 @@ function drawStripes(count) {
     }
   }
   return {x: tf.tensor(values, [count, SIZE, SIZE, 1]), y: tf.oneHot(tf.tensor1d(classes), DIRECTIONS.length)};
-}
-
-/** Uniform numbers in [0, 1), the same in each run. */
-function randomNumbers(seed) {
-  let state = seed;
-  return () => (state = (state * 48271) % 2147483647) / 2147483647;
 }
 
 function percent(share) {

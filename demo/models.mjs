@@ -7,7 +7,7 @@ import {fileHandler} from '../benchmarks/lib/fileHandler.mjs';
 import {loadModel} from '../benchmarks/lib/loadModel.mjs';
 import {COCO_CLASSES} from './coco.mjs';
 
-const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
+export const packages = fileURLToPath(new URL('../node_modules/', import.meta.url));
 
 export const picture = {name: '@jimp/test-utils cops.jpg', path: join(packages, '@jimp/test-utils/images/cops.jpg')};
 
@@ -15,8 +15,9 @@ export const picture = {name: '@jimp/test-utils cops.jpg', path: join(packages, 
 export const detector = {
   name: 'CenterNet, 512 x 512, 80 kinds of objects (graph model from @vladmandic/human)',
   size: 512,
-  /** Loads the model for the backend in force. */
-  load: () => loadModel('graph', fileHandler(join(packages, '@vladmandic/human/models/centernet.json'))),
+  handler: fileHandler(join(packages, '@vladmandic/human/models/centernet.json')),
+  /** Loads the model for the backend in force, from its file or from artifacts made of it. */
+  load: (source = detector.handler) => loadModel('graph', source),
   input: ({pixels, width, height}) =>
     tf.tidy(() => tf.image.resizeBilinear(tf.tensor4d(pixels, [1, height, width, 3]), [512, 512])),
   run: (model, input) => read(() => model.execute(input, 'tower_0/detections')),

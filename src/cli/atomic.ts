@@ -3,8 +3,7 @@ import {existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, st
 import {mkdir, mkdtemp, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {messageOf, UserError} from './errors';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+import {endBy, listenForSignals} from './signals';
 
 /** Files by name. */
 export type Files = ReadonlyMap<string, string | Uint8Array>;
@@ -99,13 +98,10 @@ async function stage(target: string, action: (temporary: string) => Promise<void
     if (temporary !== undefined) rmSync(temporary, {recursive: true, force: true, maxRetries: 3});
     if (created !== undefined) removeEmpty(created, parent);
   };
-  const onSignal = (signal: NodeJS.Signals) => {
+  const ignoreSignals = listenForSignals((signal) => {
     cleanUp();
-    ignoreSignals();
-    process.kill(process.pid, signal); // as if nobody had listened
-  };
-  const ignoreSignals = () => SIGNALS.forEach((signal) => process.off(signal, onSignal));
-  SIGNALS.forEach((signal) => process.on(signal, onSignal));
+    endBy(signal);
+  });
   try {
     created = await mkdir(parent, {recursive: true});
     temporary = await mkdtemp(path.join(parent, `.${path.basename(target)}-`));

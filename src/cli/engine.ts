@@ -22,7 +22,7 @@ export interface Engine {
 
 /** @throws UserError if the backend cannot start, or the model cannot be loaded */
 export async function startEngine(backend: Backend, {name, artifacts}: Model): Promise<Engine> {
-  await start(backend);
+  await startBackend(backend);
   let model: GraphModel;
   try {
     model = await loadGraphModel(io.fromMemory(artifacts));
@@ -47,7 +47,8 @@ export async function startEngine(backend: Backend, {name, artifacts}: Model): P
   };
 }
 
-async function start(backend: Backend): Promise<void> {
+/** @throws UserError if it cannot start */
+export async function startBackend(backend: Backend): Promise<void> {
   if (backend === 'cpu' && findBackendFactory('cpu') === null) {
     try {
       await import('@tensorflow/tfjs-backend-cpu');

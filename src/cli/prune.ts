@@ -1,16 +1,33 @@
 /** `blocksparse-1xn prune`: a pruned copy of a model. */
 import type {Command} from 'commander';
-import {pruneGraphModel, type LayerReport, type PruneReport} from '../index';
+import {
+  pruneGraphModel,
+  type CalibrationProgress,
+  type LayerReport,
+  type PruneOptions,
+  type PruneReport,
+  type PruneResult,
+} from '../index';
 import {checkFolder} from './atomic';
-import {addCommand, MODEL_ARGUMENT, printResult} from './commands';
+import {
+  addCalibrationOptions,
+  checkCalibrationFlags,
+  givenCalibration,
+  toCalibrationOptions,
+  type CalibrationFlags,
+} from './calibrationOptions';
+import {addCommand, MODEL_ARGUMENT, printResult, PROGRAM} from './commands';
+import {startBackend} from './engine';
 import {checkingUsage, UsageError} from './errors';
-import {readGraphModel} from './models';
-import {whileSaying} from './progress';
+import {readGraphModel, type Model} from './models';
+import {showTimedProgress, whileSaying} from './progress';
 import {addPruneOptions, toPruneOptions, type PruneFlags} from './pruneOptions';
+import {describeRepair} from './repairTable';
 import {saveModel, type SavedModel} from './saveModel';
+import {abortable} from './signals';
 import {formatTable, megabytes, millions, percent, shapeOf} from './tables';
 
-interface Flags extends PruneFlags {
+interface Flags extends PruneFlags, CalibrationFlags {
   readonly packed: boolean;
   readonly float16: boolean;
   readonly force: boolean;
@@ -24,10 +41,12 @@ export function addPrune(program: Command): void {
     'https://example.com/model/model.json out --n auto --sparsity 0.5 --budget latency',
     'model.json out --sparsity 0.75 --layers conv_1,conv_2 --json',
     'model.json out --sparsity 0.5 --classifier --packed --float16',
+    'model.json out --n 2 --sparsity 0.5 --budget macs --calibration images --range -1,1',
+    'model.json out --calibration images --mean 123.7,116.3,103.5 --std 58.4,57.1,57.4 --crop --max-drop agreement=0.01',
   ])
     .argument('<model>', MODEL_ARGUMENT)
     .argument('<out>', 'folder for the pruned model');
-  addPruneOptions(command, 0.5)
+  addCalibrationOptions(addPruneOptions(command, 0.5))
     .option('--packed', 'store the kept blocks alone: smaller, and needs this package to load', false)
     .option('--float16', 'store values as float16; goes with --packed', false)
     .option('--force', 'replace a model that is there', false)
@@ -37,14 +56,31 @@ export function addPrune(program: Command): void {
 async function prune(name: string, out: string, flags: Flags): Promise<void> {
   const {packed, float16, force, json} = flags;
   if (float16 && !packed) throw new UsageError('--float16 goes with --packed: add it, or leave --float16 out');
+  checkCalibrationFlags(flags);
   checkFolder(out, force);
   const model = await readGraphModel(name);
   const options = toPruneOptions(flags);
-  const {artifacts, report} = await whileSaying(`pruning ${name}`, () =>
-    checkingUsage(() => pruneGraphModel(model.artifacts, options)),
-  );
+  const {artifacts, report} = await (flags.calibration === undefined
+    ? whileSaying(`pruning ${name}`, () => checkingUsage(() => pruneGraphModel(model.artifacts, options)))
+    : pruneWithSamples(model, options, flags));
+  for (const text of report.repair?.warnings ?? []) process.stderr.write(`${PROGRAM}: warning: ${text}\n`);
   const saved = await saveModel(artifacts, out, {force, packed, float16});
-  printResult(json, {model: name, out, options, report, ...saved}, () => describe(report, out, saved));
+  const result = {model: name, out, options: {...options, ...givenCalibration(flags)}, report, ...saved};
+  printResult(json, result, () => describe(report, out, saved));
+}
+
+async function pruneWithSamples({name, artifacts}: Model, options: PruneOptions, flags: Flags): Promise<PruneResult> {
+  const calibration = await toCalibrationOptions(flags, artifacts);
+  await startBackend('blocksparse-1xn');
+  return abortable(async (signal) => {
+    const progress = showTimedProgress(`pruning ${name}`);
+    const onProgress = ({stage, done, secondsLeft}: CalibrationProgress) => progress.show(stage, done, secondsLeft);
+    try {
+      return await checkingUsage(() => pruneGraphModel(artifacts, {...options, ...calibration, onProgress, signal}));
+    } finally {
+      progress.stop();
+    }
+  });
 }
 
 function describe(report: PruneReport, out: string, {files, bytes}: SavedModel): string {
@@ -58,6 +94,7 @@ function describe(report: PruneReport, out: string, {files, bytes}: SavedModel):
       (unknown > 0 ? ` (without ${unknown} layers of unknown size)` : '') +
       `, l1 norm kept ${percent(totals.l1Kept, 1)}`,
     ...budgetLine(report),
+    ...(report.repair ? [describeRepair(report.repair)] : []),
     report.accuracy,
     `Written to ${out}: ${files.length} files, ${megabytes(bytes)}`,
   ].join('\n');
