@@ -11,7 +11,7 @@ const DECLARATIONS = ['index.d.ts', 'index.d.cts'];
 /** What every page pays that runs models on the backend. */
 const MOST_FOR_THE_BACKEND = 60 * 1024;
 /** With all that rewrites, saves and inspects models. */
-const MOST_FOR_ALL = 85 * 1024;
+const MOST_FOR_ALL = 115 * 1024;
 
 const gzipped = (code: string | Uint8Array) => gzipSync(code, {level: 9}).length;
 
@@ -38,7 +38,7 @@ describe('dist/', () => {
   });
 
   test.each(BUNDLES)(
-    'has %s, which is minified, within 85 KB as a page without a bundler downloads it, gzipped',
+    'has %s, which is minified, within 115 KB as a page without a bundler downloads it, gzipped',
     (file) => {
       const length = gzipped(read(file));
       console.log(`${file}: ${(length / 1024).toFixed(1)} KB gzipped`);

@@ -24,7 +24,7 @@ import type {WalkLayer} from './walkLayers';
 
 const CHUNK_ROWS = 4096;
 /** What the rows of one layer may take: inputs, targets and what bounds them. */
-const MOST_BYTES = 600e6;
+const MOST_BYTES = 250e6;
 /** Ten unknowns a channel need no more rows. */
 const DEPTHWISE_ROWS = 2400;
 

@@ -6,7 +6,7 @@ import {restoreAll, storedBytes, storeTensor, type StoredTensor} from './sampleS
 import type {ScratchModel} from './scratchModel';
 
 /** What the tensors between two layers may take for all samples, of the dense and the pruned network together. */
-const MOST_BYTES = 500e6;
+const MOST_BYTES = 300e6;
 /** Tensors are kept where they are no wider than so many times the narrowest before: else they are computed again. */
 const NARROW = 2;
 
