@@ -84,9 +84,20 @@ export class BlockLeastSquares {
     }
     const weights = new Float64Array(filters * columns);
     const line = new Float64Array(filters);
+    const padded = columns - (columns % 4);
     for (let i = 0; i < columns; i++) {
       line.fill(0);
-      for (let k = 0; k < columns; k++) {
+      // Four at a time: sums are read and written a quarter as often.
+      for (let k = 0; k < padded; k += 4) {
+        const row = i * columns + k;
+        const [a, b, c, d] = [inverse[row], inverse[row + 1], inverse[row + 2], inverse[row + 3]];
+        const at = k * filters;
+        for (let f = 0; f < filters; f++) {
+          const p = at + f;
+          line[f] += a * right[p] + b * right[p + filters] + c * right[p + 2 * filters] + d * right[p + 3 * filters];
+        }
+      }
+      for (let k = padded; k < columns; k++) {
         const factor = inverse[i * columns + k];
         for (let f = 0, at = k * filters; f < filters; f++, at++) line[f] += factor * right[at];
       }

@@ -16,6 +16,7 @@ import {equalConfig} from './equal';
 import {fusedConv2DConfig} from './fusedConv2d';
 import {fusedDepthwiseConv2DConfig} from './fusedDepthwiseConv2d';
 import {fusedMatMulConfig} from './fusedMatMul';
+import {gatherV2Config} from './gatherV2';
 import {identityConfig} from './identity';
 import {leakyReluConfig} from './leakyRelu';
 import {lessEqualConfig} from './lessEqual';
@@ -61,6 +62,7 @@ export const kernelConfigs: readonly KernelConfig[] = [
   fusedConv2DConfig,
   fusedDepthwiseConv2DConfig,
   fusedMatMulConfig,
+  gatherV2Config,
   identityConfig,
   leakyReluConfig,
   lessEqualConfig,

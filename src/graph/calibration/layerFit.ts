@@ -5,6 +5,7 @@ import {
   matMul,
   maximum,
   minimum,
+  sum,
   tensor1d,
   tensor2d,
   tidy,
@@ -148,7 +149,7 @@ function means(chunks: readonly Tensor2D[]): Float64Array {
   const sums = new Float64Array(chunks[0].shape[1]);
   let rows = 0;
   for (const chunk of chunks) {
-    const part = tidy(() => matMul(tensor2d(new Float32Array(chunk.shape[0]).fill(1), [1, chunk.shape[0]]), chunk));
+    const part = sum(chunk, 0);
     const values = part.dataSync();
     part.dispose();
     for (let i = 0; i < values.length; i++) sums[i] += values[i];
