@@ -11,7 +11,7 @@ import type {WalkLayer} from './walkLayers';
 export const POSITIONS = 49;
 const CHUNK_ROWS = 4096;
 /** Of the mean square of the inputs. */
-const ROUNDING = 1e-5;
+const ROUNDING = 1e-3;
 /** Layers whose inputs are fetched in one inference. */
 const LAYERS_AT_ONCE = 12;
 
