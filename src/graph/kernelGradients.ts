@@ -60,6 +60,8 @@ import {
   PadV2,
   pow,
   Prelu,
+  tidy,
+  dispose,
   RealDiv,
   registerGradient,
   Relu,
@@ -382,4 +384,17 @@ const configs = (): GradConfig[] => [
 /** Registers the gradients that nobody has registered. */
 export function registerGradients(): void {
   for (const config of configs()) if (!getGradient(config.kernelName)) registerGradient(config);
+}
+
+/** Takes a gradient; of one that fails nothing is left on tfjs's tape. */
+export function taped(run: () => void): void {
+  try {
+    tidy(run);
+  } finally {
+    const {state} = engine();
+    if (state.activeTape && state.gradientDepth === 0) {
+      for (const {saved} of state.activeTape as unknown as {saved?: Tensor[]}[]) if (saved) dispose(saved);
+      state.activeTape = null as never;
+    }
+  }
 }

@@ -189,18 +189,21 @@ class PruneJob {
   private async measureImportance(layers: readonly WalkLayer[], which: readonly number[]): Promise<Float64Array[]> {
     const filters = layers.map(({layer}) => layer!.description.outChannels);
     const probed = layers.map(({name, clip}, i) => ({name, clip, filters: filters[i]}));
-    let batch = 0;
+    const inner = this.network.innerTensors();
+    const size = Math.min(this.batchSize, 4);
+    const measure = (withOutputs: boolean) => {
+      let batch = 0;
+      const tell = () => this.progress.tell((++batch * size) / which.length);
+      const {artifacts} = this.network;
+      return outputImportance(artifacts, probed, inner, this.samples, which, size, this.seed, tell, withOutputs);
+    };
     try {
-      return await outputImportance(
-        this.network.artifacts,
-        probed,
-        this.network.innerTensors(),
-        this.samples,
-        which,
-        Math.min(this.batchSize, 4),
-        this.seed,
-        () => this.progress.tell((++batch * Math.min(this.batchSize, 4)) / which.length),
-      );
+      // Behind the outputs of detectors are ops without a gradient; what the layers give before them has one.
+      return await measure(true).catch((error: unknown) => {
+        this.options.signal?.throwIfAborted();
+        if (inner.length === 0) throw error;
+        return measure(false);
+      });
     } catch (error) {
       this.options.signal?.throwIfAborted();
       this.warnings.push(

@@ -1,19 +1,8 @@
 /** A graph model whose weights can be trained: gradients of a loss with regard to them, and artifacts with new values. */
 import {GraphModel} from '@tensorflow/tfjs-converter';
-import {
-  dispose,
-  engine,
-  io,
-  keep,
-  scalar,
-  sum,
-  tensor,
-  tidy,
-  type NamedTensorMap,
-  type Tensor,
-} from '@tensorflow/tfjs-core';
+import {engine, io, keep, scalar, sum, tensor, type NamedTensorMap, type Tensor} from '@tensorflow/tfjs-core';
 import type {Executor} from './executor';
-import {registerGradients} from './kernelGradients';
+import {registerGradients, taped} from './kernelGradients';
 import {ModelGraph, type GraphNode} from './modelGraph';
 import {CONVOLUTION_OPS, DEPTHWISE_OPS, MATMUL_OPS} from './opFamilies';
 import {topologicalOrder} from './topologicalOrder';
@@ -198,19 +187,6 @@ export class TrainableModel extends PlainModel {
       }
     }
     return error;
-  }
-}
-
-/** Takes a gradient; of one that fails nothing is left on tfjs's tape. */
-function taped(run: () => void): void {
-  try {
-    tidy(run);
-  } finally {
-    const {state} = engine();
-    if (state.activeTape && state.gradientDepth === 0) {
-      for (const {saved} of state.activeTape as unknown as {saved?: Tensor[]}[]) if (saved) dispose(saved);
-      state.activeTape = null as never;
-    }
   }
 }
 

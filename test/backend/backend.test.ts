@@ -152,6 +152,8 @@ describe('the backend', () => {
       tf.Conv2DBackpropFilter,
       tf.DepthwiseConv2dNativeBackpropFilter,
       tf.DepthwiseConv2dNativeBackpropInput,
+      'ReluGrad', // of registerGradients alone
+      'Relu6Grad',
     ];
     expect(new Set(names(OURS))).toEqual(new Set([...names('wasm'), ...gradients]));
     expect(names(OURS).length).toBeGreaterThan(150);

@@ -148,6 +148,13 @@ describe('pruning with samples', () => {
     expect(closed.keptOut.decibels).toBeGreaterThan(pruned.keptOut.decibels);
   });
 
+  test('takes the gradient of what stands before outputs that have none', async () => {
+    const {report} = await prune(network({end: 'Ceil'}));
+    const [pruned, closed] = report.repair!.stages;
+    expect(report.repair!.warnings.join()).not.toContain('gradient');
+    expect(closed.keptOut.relativeError).toBeLessThan(pruned.keptOut.relativeError);
+  });
+
   test('fits a model of a fixed batch, and one without biases', async () => {
     for (const shape of [{batch: 1}, {bias: false}]) {
       const {report} = await prune(network(shape));

@@ -20,7 +20,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import {randomNumbers, type Clip} from '../../pruning';
 import {intAttr} from '../attributes';
-import {registerGradients} from '../kernelGradients';
+import {registerGradients, taped} from '../kernelGradients';
 import {ModelGraph} from '../modelGraph';
 import {comparedOutputs} from './outputs';
 import type {Samples} from './samples';
@@ -65,6 +65,7 @@ export interface ProbedLayer {
  * the tensors between blocks have signs drawn at random instead, in units of their deviation.
  *
  * @param inner tensors between blocks, by node name
+ * @param withOutputs without, tensors between blocks alone make the loss: for outputs behind ops that have no gradient
  * @returns `[filters]` for each layer
  * @throws Error where tfjs has no gradient for one of the kernels, naming it
  */
@@ -77,6 +78,7 @@ export async function outputImportance(
   batchSize: number,
   seed: number,
   onBatch: () => Promise<void>,
+  withOutputs = true,
 ): Promise<Float64Array[]> {
   const graph = ModelGraph.from(artifacts);
   const probes = layers.map(({name}, i) => {
@@ -87,7 +89,7 @@ export async function outputImportance(
   });
   const behind = new Map<string, string>(probes);
   const probed = (name: string) => behind.get(name) ?? name;
-  const outputs = comparedOutputs(graph).map(({name, logits}) => ({
+  const outputs = (withOutputs ? comparedOutputs(graph) : []).map(({name, logits}) => ({
     name: probed(logits ?? name),
     isLogits: logits !== null,
   }));
@@ -112,7 +114,7 @@ export async function outputImportance(
       for (let c = 0; c < values.length; c++) importance[i][c] += values[c] / which.length;
     });
     for await (const {feeds} of samples.batches(which, batchSize)) {
-      const [first, ...rest] = Object.keys(feeds);
+      const [first] = Object.keys(feeds);
       const loss = (x: Tensor): Scalar => {
         const tensors = model.runNow({...feeds, [first]: x}, fetches);
         return tensors
@@ -122,8 +124,11 @@ export async function outputImportance(
           })
           .reduce((total, part) => add(total, part)) as Scalar;
       };
-      const gradient = grad(loss)(feeds[first]);
-      dispose([gradient, feeds[first], ...rest.map((name) => feeds[name])]);
+      try {
+        taped(() => void grad(loss)(feeds[first]));
+      } finally {
+        dispose(feeds);
+      }
       await onBatch();
     }
     return importance;
