@@ -190,18 +190,20 @@ class PruneJob {
     const filters = layers.map(({layer}) => layer!.description.outChannels);
     const probed = layers.map(({name, clip}, i) => ({name, clip, filters: filters[i]}));
     const inner = this.network.innerTensors();
+    const linear = this.network.walk.filter(({clip}) => !clip).map(({name}) => name);
     const size = Math.min(this.batchSize, 4);
     const measure = (withOutputs: boolean) => {
       let batch = 0;
       const tell = () => this.progress.tell((++batch * size) / which.length);
       const {artifacts} = this.network;
-      return outputImportance(artifacts, probed, inner, this.samples, which, size, this.seed, tell, withOutputs);
+      const others = withOutputs ? inner : linear;
+      return outputImportance(artifacts, probed, others, this.samples, which, size, this.seed, tell, withOutputs);
     };
     try {
       // Behind the outputs of detectors are ops without a gradient; what the layers give before them has one.
       return await measure(true).catch((error: unknown) => {
         this.options.signal?.throwIfAborted();
-        if (inner.length === 0) throw error;
+        if (linear.length === 0) throw error;
         return measure(false);
       });
     } catch (error) {
