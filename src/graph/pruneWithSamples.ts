@@ -13,15 +13,15 @@ import {
   type FitShape,
   type KeptShares,
 } from '../pruning';
-import type {MaxDrop, RepairReport, RepairStage} from './calibrationOptions';
+import type {MaxDrop, RepairReport} from './calibrationOptions';
 import {DenseNetwork} from './calibration/denseNetwork';
 import {isWithin, overfitting, scaleSparsity} from './calibration/judgement';
 import {layerErrors} from './calibration/layerErrors';
 import {lossCurves, type CandidateLayer} from './calibration/lossCurves';
-import {measureQuality, type ComparedOutput} from './calibration/outputs';
 import {Progress} from './calibration/progress';
 import {makeCandidate} from './calibration/saliency';
-import {Samples} from './calibration/samples';
+import {pickEvenly, Samples} from './calibration/samples';
+import {maskedOnly, Stages} from './calibration/stages';
 import {ScratchModel} from './calibration/scratchModel';
 import {outputImportance} from './calibration/sensitivity';
 import {inputMoments} from './calibration/study';
@@ -30,7 +30,6 @@ import {usableBatch} from './calibration/usableBatch';
 import {Frontiers, Walk} from './calibration/walk';
 import type {WalkLayer} from './calibration/walkLayers';
 import {cleanUpGraph} from './cleanup';
-import {distill} from './distill';
 import {findChannelGroups} from './coupling';
 import {countLayer} from './layerCounts';
 import {chooseForLayer, type LayerChoice} from './layerChoice';
@@ -204,12 +203,15 @@ class PruneJob {
       return await measure(true).catch((error: unknown) => {
         this.options.signal?.throwIfAborted();
         if (linear.length === 0) throw error;
+        this.warnings.push(
+          `The outputs have no gradient (${firstLine(error)}): sensitivities are those of the layers before them.`,
+        );
         return measure(false);
       });
     } catch (error) {
       this.options.signal?.throwIfAborted();
       this.warnings.push(
-        `No gradient could be taken (${(error as Error).message.split('\n')[0]}): all channels of a layer count alike, which ` +
+        `No gradient could be taken (${firstLine(error)}): all channels of a layer count alike, which ` +
           'costs accuracy.',
       );
       return filters.map((count) => new Float64Array(count).fill(1));
@@ -329,7 +331,8 @@ class PruneJob {
 
       progress.begin('measuring', 0.05);
       const errors = await layerErrors(networks, ordered.walk, samples, batchSize);
-      const closed = await this.measureStage('closed', ordered.outputs, networks, warnings);
+      const stager = new Stages(samples, batchSize, options, progress);
+      const closed = await stager.measureStage('closed', ordered.outputs, networks, warnings);
       const counts = network.layers.map((layer, i) => {
         const {description} = layerOf(layer);
         const grid = blockGrid(options.pattern ?? '1xN', description, plans[i].n);
@@ -342,16 +345,16 @@ class PruneJob {
       });
       const original = new Map([...renamed].map(([from, to]) => [to, from]));
       const stages = [
-        await this.measureAlone('pruned', ordered, maskedOnly(ordered, tasks, result.weights), teacher),
+        await stager.measureAlone('pruned', ordered, maskedOnly(ordered, tasks, result.weights), teacher),
         closed,
       ];
       let repaired = ordered.graph.toArtifacts();
       let distillationKept: boolean | null = null;
       if (options.repair === 'distill') {
-        const distilled = await this.distill(ordered, repaired, teacher);
+        const distilled = await stager.distill(ordered, repaired, teacher);
         distillationKept = distilled.gained;
         repaired = distilled.artifacts;
-        stages.push(await this.measureAlone('distill', ordered, repaired, teacher));
+        stages.push(await stager.measureAlone('distill', ordered, repaired, teacher));
         if (!distilled.gained) warnings.push('Distillation gained nothing on samples kept out and was left out again.');
       }
       warnings.push(...overfitting(stages.at(-1)!));
@@ -371,93 +374,9 @@ class PruneJob {
       teacher.dispose();
     }
   }
-
-  private async distill(ordered: DenseNetwork, pruned: io.ModelArtifacts, teacher: ScratchModel) {
-    const {samples, options, progress, seed} = this;
-    progress.begin('distilling', 0.5);
-    return distill(ordered.artifacts, pruned, {
-      samples: samples.fit.length,
-      read: async (index) => {
-        for await (const {feeds} of samples.batches([samples.fit[index]], 1)) return feeds;
-        throw new Error(
-          `Sample ${samples.fit[index]} is not there any more: 'calibration' must give the same each time.`,
-        );
-      },
-      seed,
-      signal: options.signal,
-      onStep: () => void progress.tell(0.5).catch(() => undefined),
-      evaluate: async (artifacts) => (await this.meter(ordered, artifacts, teacher, samples.keptOut)).loss,
-    });
-  }
-
-  private async meter(
-    ordered: DenseNetwork,
-    artifacts: io.ModelArtifacts,
-    teacher: ScratchModel,
-    which: readonly number[],
-  ) {
-    const model = new ScratchModel(artifacts);
-    try {
-      const networks = {dense: teacher, pruned: model};
-      return await measureQuality(networks, ordered.outputs, this.samples, which, this.batchSize, this.options.labels);
-    } finally {
-      model.dispose();
-    }
-  }
-
-  private async measureAlone(
-    name: RepairStage['name'],
-    ordered: DenseNetwork,
-    artifacts: io.ModelArtifacts,
-    teacher: ScratchModel,
-  ): Promise<RepairStage> {
-    const model = new ScratchModel(artifacts);
-    try {
-      return await this.measureStage(name, ordered.outputs, {dense: teacher, pruned: model}, []);
-    } finally {
-      model.dispose();
-    }
-  }
-
-  /** @param warnings gets what is odd about the samples */
-  private async measureStage(
-    name: RepairStage['name'],
-    outputs: readonly ComparedOutput[],
-    networks: {readonly dense: ScratchModel; readonly pruned: ScratchModel},
-    warnings: string[],
-  ): Promise<RepairStage> {
-    const {samples, batchSize, options} = this;
-    const measure = (which: readonly number[]) =>
-      measureQuality(networks, outputs, samples, which, batchSize, options.labels);
-    const keptOut = await measure(samples.keptOut);
-    const fit = await measure(pickEvenly(samples.fit, samples.keptOut.length));
-    warnings.push(...fit.oddities);
-    return {name, keptOut: keptOut.quality, fit: fit.quality};
-  }
 }
 
-/** The model with its blocks pruned and nothing repaired. */
-function maskedOnly(
-  ordered: DenseNetwork,
-  tasks: ReadonlyMap<string, SweepTask>,
-  weights: ReadonlyMap<string, Float32Array>,
-): io.ModelArtifacts {
-  const graph = ModelGraph.from(ordered.artifacts);
-  for (const {name, filter} of ordered.walk) {
-    const fitted = weights.get(filter);
-    if (!fitted || !tasks.has(name)) continue;
-    const dense = graph.weightValues(filter);
-    for (let i = 0; i < dense.length; i++) if (fitted[i] === 0) dense[i] = 0;
-    graph.setWeight(filter, dense, graph.weightShape(filter));
-  }
-  return graph.toArtifacts();
-}
-
-/** Some of the samples, evenly spread. */
-function pickEvenly(which: readonly number[], most: number): number[] {
-  if (which.length <= most) return [...which];
-  return Array.from({length: most}, (_, i) => which[Math.floor((i * which.length) / most)]);
-}
+const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0];
 
 function fitShape({shape: {kh, kw, inChannels, outChannels}, n}: BlockGrid): FitShape {
   return {filters: outChannels, channels: inChannels, taps: kh * kw, n};

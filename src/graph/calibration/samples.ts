@@ -208,3 +208,9 @@ function checkSample(sample: NamedTensorMap, index: number): void {
     );
   }
 }
+
+/** Some of the samples, evenly spread. */
+export function pickEvenly(which: readonly number[], most: number): number[] {
+  if (which.length <= most) return [...which];
+  return Array.from({length: most}, (_, i) => which[Math.floor((i * which.length) / most)]);
+}

@@ -143,6 +143,7 @@ describe('an image of 227 x 227 becomes one of 224 x 224 within one grey level o
 
   const there = existsSync(SHARED);
   if (!there) console.info('../shared/images is absent: skipped');
+  // They do not belong to this repository: skipped with a word about it, and the picture made here is checked anyway.
   (there ? test : test.skip)('photographs of ../shared', async () => {
     await check(SHARED, readdirSync(SHARED).sort().slice(0, 4), {samples: 4});
   });
