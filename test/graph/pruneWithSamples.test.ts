@@ -148,6 +148,18 @@ describe('pruning with samples', () => {
     expect(closed.keptOut.decibels).toBeGreaterThan(pruned.keptOut.decibels);
   });
 
+  test('distils on request, and keeps that only if it gains on samples kept out', async () => {
+    const {report} = await prune(network(), {...options, repair: 'distill'});
+    const {stages, distillationKept, method} = report.repair!;
+    expect([method, stages.map(({name}) => name)]).toEqual(['distill', ['pruned', 'closed', 'distill']]);
+    const [closed, distilled] = [stages[1].keptOut.kl!, stages[2].keptOut.kl!];
+    if (distillationKept) expect(distilled).toBeLessThan(closed);
+    else expect(distilled).toBeCloseTo(closed, 6);
+    for (const layer of report.layers.filter(({name}) => LAYERS.includes(name))) {
+      expect(layer.blocksAfter).toBe(Math.round(layer.blocks / 2));
+    }
+  });
+
   test('takes the gradient of what stands before outputs that have none', async () => {
     const {report} = await prune(network({end: 'Ceil'}));
     const [pruned, closed] = report.repair!.stages;
