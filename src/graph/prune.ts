@@ -29,7 +29,7 @@ import {orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel, type LayerCounts, type LayerReport, type PruneReport} from './pruneReport';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
-import {pruneWithSamples} from './pruneWithSamples';
+import {measurePruned, pruneWithSamples} from './pruneWithSamples';
 import {rearrangeChannels} from './rearrange';
 import {inferShapes, type ShapeMap} from './shapes';
 import {isPromiseLike, whenReady} from './whenReady';
@@ -105,6 +105,16 @@ async function pruneAndRepair(
   options: PruneOptions,
   openSolver: OpenSolver,
 ): Promise<PruneResult> {
+  if (options.repair === 'none') {
+    const without = {
+      calibration: undefined,
+      samples: undefined,
+      labels: undefined,
+      onProgress: undefined,
+      signal: undefined,
+    };
+    return measurePruned(artifacts, await pruneWhenReady(artifacts, {...options, ...without}), options);
+  }
   const solver = openSolver();
   try {
     return await pruneWithSamples(artifacts, options, solver);

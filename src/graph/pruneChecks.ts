@@ -86,6 +86,7 @@ function checkCalibration(options: PruneOptions): void {
     throw new RangeError(`Prune option 'samples' is ${show(samples)}: a number of samples expected.`);
   }
   if (maxDrop === undefined) return;
+  if (repair === 'none') throw new RangeError("Prune option 'maxDrop' goes with a repair, and 'repair' is 'none'.");
   const entries = isMap(maxDrop) ? Object.entries(maxDrop) : [];
   const [[kind, value] = ['', undefined]] = entries;
   const isKnown = entries.length === 1 && ['agreement', 'relativeError', 'decibels'].includes(kind);

@@ -115,6 +115,9 @@ const LOSSY =
   'Weights other than zero were dropped and nothing was repaired: accuracy is lower than that of the original, ' +
   'often by very much. It was not measured here. Check the pruned model on data of your own before you use it.';
 
+export const accuracyOf = (lossless: boolean, repair: RepairReport | null): string =>
+  lossless ? LOSSLESS : repair ? measuredAccuracy(repair) : LOSSY;
+
 function measuredAccuracy({samplesKeptOut, stages}: RepairReport): string {
   const {agreement, relativeError} = stages.at(-1)!.keptOut;
   const measured =
@@ -203,7 +206,7 @@ export function reportModel(
       budget: reportBudget(layers, options),
     },
     lossless,
-    accuracy: lossless ? LOSSLESS : repair ? measuredAccuracy(repair) : LOSSY,
+    accuracy: accuracyOf(lossless, repair),
     repair,
   };
 }

@@ -42,7 +42,7 @@ import type {PruneResult} from './prune';
 import {checkLayerNames} from './pruneChecks';
 import {readFilter, type Layer} from './pruneLayers';
 import {budgetOf, orderMethod, type PruneOptions} from './pruneOptions';
-import {reportLayer, reportModel} from './pruneReport';
+import {accuracyOf, reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
 
 /** Samples for sensitivities, for moments, and for the loss of a layer's trials. */
@@ -79,6 +79,40 @@ export async function pruneWithSamples(
     const batchSize = await usableBatch(dense, network.graph, network.outputs, samples);
     const job = new PruneJob(network, options, solver, samples, batchSize, dense, progress);
     return await job.run();
+  } finally {
+    dense.dispose();
+  }
+}
+
+/** Measures on samples what was pruned without them. */
+export async function measurePruned(
+  artifacts: io.ModelArtifacts,
+  {artifacts: pruned, report}: PruneResult,
+  options: PruneOptions,
+): Promise<PruneResult> {
+  const progress = new Progress(options.onProgress, options.signal);
+  progress.begin('measuring', 1);
+  await progress.tell(0);
+  const network = new DenseNetwork(artifacts);
+  const {calibration, samples: most = Infinity, seed = 0, signal} = options;
+  const samples = await Samples.read(calibration!, network.inputNames(), most, seed, signal);
+  const dense = new ScratchModel(artifacts);
+  try {
+    const batchSize = await usableBatch(dense, network.graph, network.outputs, samples);
+    const stages = [
+      await new Stages(samples, batchSize, options, progress).measureAlone('pruned', network, pruned, dense),
+    ];
+    const repair: RepairReport = {
+      method: 'none',
+      samplesFit: 0,
+      samplesKeptOut: samples.keptOut.length,
+      stages,
+      distillationKept: null,
+      layers: [],
+      warnings: [],
+      seconds: progress.seconds,
+    };
+    return {artifacts: pruned, report: {...report, accuracy: accuracyOf(report.lossless, repair), repair}};
   } finally {
     dense.dispose();
   }

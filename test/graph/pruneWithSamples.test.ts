@@ -148,6 +148,16 @@ describe('pruning with samples', () => {
     expect(closed.keptOut.decibels).toBeGreaterThan(pruned.keptOut.decibels);
   });
 
+  test("with repair 'none' prunes as without samples, and measures what that costs", async () => {
+    const {calibration, ...plain} = options;
+    const expected = await prune(network(), plain);
+    const {artifacts, report} = await prune(network(), {...plain, calibration, repair: 'none'});
+    expect(new Uint8Array(artifacts.weightData as ArrayBuffer)).toEqual(new Uint8Array(expected.artifacts.weightData as ArrayBuffer)); // prettier-ignore
+    expect(report.repair!.stages.map(({name}) => name)).toEqual(['pruned']);
+    expect(report.repair!.stages[0].keptOut.kl!).toBeGreaterThan(0);
+    expect(report.accuracy).toContain('16 samples');
+  });
+
   test('distils on request, and keeps that only if it gains on samples kept out', async () => {
     const {report} = await prune(network(), {...options, repair: 'distill'});
     const {stages, distillationKept, method} = report.repair!;
