@@ -31,6 +31,7 @@ import {
   ExpandDims,
   fill,
   FusedBatchNorm,
+  GatherV2,
   getBackend,
   getGradient,
   getKernel,
@@ -85,6 +86,7 @@ import {
   Square,
   SquaredDifference,
   stack,
+  StridedSlice,
   sub,
   Sub,
   sum,
@@ -100,6 +102,7 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import {gatherGradient, stridedSliceGradient, type GatherAttrs, type StridedSliceAttrs} from './indexGradients';
 
 type GradFunc = GradConfig['gradFunc'];
 type Grads = ReturnType<GradFunc>;
@@ -335,6 +338,10 @@ const configs = (): GradConfig[] => [
       x.shape.map((whole, i) => [from[i], whole - from[i] - dy.shape[i]] as [number, number]),
     );
   }),
+  unary<StridedSliceAttrs>(StridedSlice, X, stridedSliceGradient),
+  general(GatherV2, {inputsToSave: ['x', 'indices']}, (dy: Tensor, [x, indices]: Tensor[], attrs: GatherAttrs) => ({
+    x: () => gatherGradient(dy, x, indices, attrs),
+  })),
   unary<{perm: number[]}>(Transpose, {}, (dy, _, {perm}) => transpose(dy, backend_util.getUndoAxesPermutation(perm))),
   unary<{paddings: [number, number][]}>(PadV2, X, (dy, x, {paddings}) =>
     slice(

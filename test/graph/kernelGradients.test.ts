@@ -47,6 +47,13 @@ const CASES: Record<string, [Run, ...number[][]]> = {
   stack: [(a, b) => tf.stack([a, b], 1), image, image],
   unstack: [(x) => tf.mul(...(tf.unstack(x, 0) as [tf.Tensor, tf.Tensor])), image],
   slice: [(x) => tf.slice(x, [0, 1, 2, 1], [2, 2, -1, 3]), image],
+  gather: [(x) => tf.gather(x, [3, 0, 2, 1], 3), image],
+  'gather of some, one of them twice': [(x) => tf.gather(x, tf.tensor2d([5, 0, 5, 2], [2, 2], 'int32'), 2), image],
+  stridedSlice: [(x) => tf.stridedSlice(x, [0, 1, 5, 0], [2, 4, 0, 3], [1, 2, -2, 1]), image],
+  'stridedSlice of one, with a new axis': [
+    (x) => tf.stridedSlice(x, [0, -1, 0, 1], [0, 4, 0, 3], [1, 1, 1, 1], 1, 1, 0, 4, 2),
+    image,
+  ],
   transpose: [(x) => tf.transpose(x, [2, 0, 3, 1]), image],
   pad: [
     (x) =>
