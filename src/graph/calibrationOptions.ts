@@ -78,6 +78,7 @@ export interface OutputQuality {
 }
 
 export interface RepairStage {
+  /** 'dense' is there with `labels` alone: how often the model as it was is right. */
   readonly name: 'dense' | 'pruned' | 'closed' | 'distill';
   /** On samples that no fit has seen. */
   readonly keptOut: OutputQuality;

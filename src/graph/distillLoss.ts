@@ -21,6 +21,8 @@ export interface Target {
   readonly node: string;
   /** It is what a softmax makes probabilities of. */
   readonly logits: boolean;
+  /** What it counts for in the loss. */
+  readonly weight: number;
 }
 
 const PASSES_ON: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze']);
@@ -30,20 +32,24 @@ export function targetsOf(graph: ModelGraph): Target[] {
   return graph.outputNames().map((name) => {
     let node = graph.node(name);
     while (PASSES_ON.has(node.op)) node = graph.node(graph.inputs(node)[0].node);
-    if (node.op !== 'Softmax') return {node: name, logits: false};
+    const plain = {node: name, logits: false, weight: 1};
+    if (node.op !== 'Softmax') return plain;
     const [logits] = graph.inputs(node);
-    if (parseRef(node.input![0]).output > 0) return {node: name, logits: false};
-    return {node: logits.node, logits: true};
+    return parseRef(node.input![0]).output > 0 ? plain : {node: logits.node, logits: true, weight: 1};
   });
 }
 
+/** Inner nodes, which together count as much as one output. */
+export const innerTargets = (nodes: readonly string[]): Target[] =>
+  nodes.map((node) => ({node, logits: false, weight: 1 / nodes.length}));
+
 /**
  * Of the same targets of both models, float32: the Kullback-Leibler divergence in nats of a distribution, averaged over the
- * batch, otherwise the squared error over the variance of the teacher's; their sum.
+ * batch, otherwise the squared error over the variance of the teacher's; their weighted sum.
  */
 export function distance(targets: readonly Target[], teacher: readonly Tensor[], student: readonly Tensor[]): Tensor {
   return targets
-    .map(({logits}, i) => (logits ? divergence(teacher[i], student[i]) : relativeError(teacher[i], student[i])))
+    .map(({logits, weight}, i) => mul(weight, (logits ? divergence : relativeError)(teacher[i], student[i])))
     .reduce((total, part) => add(total, part));
 }
 

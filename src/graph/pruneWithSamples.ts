@@ -21,7 +21,7 @@ import {lossCurves, type CandidateLayer} from './calibration/lossCurves';
 import {Progress} from './calibration/progress';
 import {makeCandidate} from './calibration/saliency';
 import {pickEvenly, Samples} from './calibration/samples';
-import {maskedOnly, Stages} from './calibration/stages';
+import {DISTILLING, maskedOnly, Stages} from './calibration/stages';
 import {ScratchModel} from './calibration/scratchModel';
 import {outputImportance} from './calibration/sensitivity';
 import {inputMoments} from './calibration/study';
@@ -52,6 +52,9 @@ const CURVE_SAMPLES = 48;
 /** The sizes of blocks that 'auto' chooses from. */
 const AUTO_SIZES: readonly BlockSize[] = [1, 2, 4];
 const RIDGE = 0.1;
+/** Shares of the work for `Progress`: losses of layers; an order, a sweep and its measurement. */
+const LOSSES = 0.25;
+const ONE_TRIAL = 0.5;
 /** How often what may go is halved. */
 const TRIALS = 4;
 
@@ -62,6 +65,7 @@ export async function pruneWithSamples(
   solver: BlockRowSolver,
 ): Promise<PruneResult> {
   const progress = new Progress(options.onProgress, options.signal);
+  if (options.repair === 'distill') progress.extend(DISTILLING);
   progress.begin('reading samples', 0.05);
   await progress.tell(0);
   const cleaned = cleanUpGraph(artifacts).artifacts;
@@ -99,8 +103,10 @@ export async function measurePruned(
   const dense = new ScratchModel(artifacts);
   try {
     const batchSize = await usableBatch(dense, network.graph, network.outputs, samples);
+    const stager = new Stages(samples, batchSize, options, progress);
     const stages = [
-      await new Stages(samples, batchSize, options, progress).measureAlone('pruned', network, pruned, dense),
+      ...(await stager.measureDense(network.outputs, dense)),
+      await stager.measureAlone('pruned', network, pruned, dense),
     ];
     const repair: RepairReport = {
       method: 'none',
@@ -163,6 +169,7 @@ class PruneJob {
   /** The largest share of what was asked for that loses no more than is allowed, by halving. */
   private async findLargest(maxDrop: MaxDrop, pruneTo: (share: number) => Promise<PruneResult>): Promise<PruneResult> {
     let [low, high] = [0, 1];
+    this.progress.extend(TRIALS * (ONE_TRIAL + (this.options.repair === 'distill' ? DISTILLING : 0)));
     let best: PruneResult | null = null;
     for (let trial = 0; trial < TRIALS; trial++) {
       const share = (low + high) / 2;
@@ -258,9 +265,12 @@ class PruneJob {
     choices: readonly LayerChoice[],
   ): Promise<MeasuredLosses | undefined> {
     const budget = budgetOf(this.options);
-    if (!budget && choices.every(({n}) => n !== 'auto')) return undefined;
+    if (!budget && choices.every(({n}) => n !== 'auto')) {
+      this.progress.extend(-LOSSES);
+      return undefined;
+    }
     const {network, samples, progress, solver, batchSize} = this;
-    progress.begin('losses of single layers', 0.25);
+    progress.begin('losses of single layers', LOSSES);
     const copy = new ScratchModel(network.artifacts);
     try {
       const losses = await lossCurves(
@@ -379,6 +389,7 @@ class PruneJob {
       });
       const original = new Map([...renamed].map(([from, to]) => [to, from]));
       const stages = [
+        ...(await stager.measureDense(ordered.outputs, teacher)),
         await stager.measureAlone('pruned', ordered, maskedOnly(ordered, tasks, result.weights), teacher),
         closed,
       ];

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type {io} from '@tensorflow/tfjs-core';
 import {distill, type DistillOptions, ModelGraph, pruneArtifacts} from '../../src/graph';
-import {TrainableModel} from '../../src/graph/trainableModel';
+import {PlainModel, TrainableModel} from '../../src/graph/trainableModel';
 import {OURS, useVariant} from '../support/backends';
 import {randomFloats, randomNumbers} from '../support/random';
 import {ConvGraphBuilder} from './convGraphs';
@@ -136,6 +136,32 @@ describe('distillation', () => {
       const far = values.filter((x, i) => Math.abs(x - any.get(name)![i]) > 1e-5).length;
       expect([name, far / values.length < 0.02]).toEqual([name, true]);
     }
+  });
+
+  test('compares inner nodes too where it is asked to', async () => {
+    const [dense, student] = [classifier(), pruned(classifier())];
+    const errorOf = (artifacts: io.ModelArtifacts) => {
+      let total = 0;
+      for (let i = 4; i < SAMPLES; i += 5) {
+        const inputs = read(i);
+        const [a, b] = [dense, artifacts].map((model) => {
+          const plain = new PlainModel(model, ['sum']);
+          const [sum] = plain.run(inputs);
+          const values = sum.dataSync<'float32'>();
+          tf.dispose(sum);
+          plain.dispose();
+          return values;
+        });
+        total += a.reduce((sum, x, j) => sum + (x - b[j]) ** 2, 0);
+        tf.dispose(inputs);
+      }
+      return total;
+    };
+    const longer = {...options, steps: 200};
+    const alone = await distill(dense, student, longer);
+    const together = await distill(dense, student, {...longer, inner: ['sum', 'logits']});
+    expect(errorOf(together.artifacts)).toBeLessThan(0.95 * errorOf(alone.artifacts));
+    await expect(distill(dense, student, {...options, inner: ['nowhere']})).rejects.toThrow(/inner node 'nowhere'/);
   });
 
   test('trains regressors by their relative error', async () => {

@@ -159,7 +159,12 @@ describe('pruning with samples', () => {
   });
 
   test('distils on request, and keeps that only if it gains on samples kept out', async () => {
-    const {report} = await prune(network(), {...options, repair: 'distill'});
+    const told: [string, number][] = [];
+    const onProgress: PruneOptions['onProgress'] = ({stage, done}) => void told.push([stage, done]);
+    const {report} = await prune(network(), {...options, repair: 'distill', onProgress});
+    expect(told.every(([, done], i) => done >= (told[i - 1]?.[1] ?? 0))).toBe(true);
+    const distilling = told.filter(([stage]) => stage === 'distilling').map(([, done]) => done);
+    expect(Math.abs(distilling[0] - 0.6)).toBeLessThan(0.1);
     const {stages, distillationKept, method} = report.repair!;
     expect([method, stages.map(({name}) => name)]).toEqual(['distill', ['pruned', 'closed', 'distill']]);
     const [closed, distilled] = [stages[1].keptOut.kl!, stages[2].keptOut.kl!];
@@ -186,6 +191,12 @@ describe('pruning with samples', () => {
     }
   });
 
+  test('asks for a model that takes samples one by one, or any number of them', async () => {
+    await expect(prune(network({batch: 4}))).rejects.toThrow(
+      /^Input 'x' takes 4 samples at once and no others: convert the model with a batch size of 1/,
+    );
+  });
+
   test('with maxDrop takes less than asked for where all of it would cost too much', async () => {
     const all = await prune(network(), {...options, sparsity: 0.8});
     const kept = await prune(network(), {...options, sparsity: 0.8, maxDrop: {relativeError: 0.01}});
@@ -203,8 +214,13 @@ describe('pruning with samples', () => {
       return [...values].indexOf(Math.max(...values));
     });
     const {report} = await prune(dense, {...options, labels});
-    const {keptOut} = report.repair!.stages.at(-1)!;
-    expect(keptOut.accuracy).toBe(keptOut.agreement);
+    const {stages} = report.repair!;
+    expect(stages.map(({name}) => name)).toEqual(['dense', 'pruned', 'closed']);
+    expect(stages[0].keptOut).toMatchObject({accuracy: 1, agreement: 1, kl: 0, relativeError: 0, decibels: Infinity});
+    for (const {keptOut, fit} of stages)
+      expect([keptOut.accuracy, fit.accuracy]).toEqual([keptOut.agreement, fit.agreement]);
+    const measured = await prune(dense, {...options, labels, repair: 'none'});
+    expect(measured.report.repair!.stages.map(({name}) => name)).toEqual(['dense', 'pruned']);
   });
 
   test('leaves zeros where they were and weights of layers that have some', async () => {

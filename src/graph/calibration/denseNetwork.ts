@@ -36,6 +36,13 @@ export class DenseNetwork {
     return names;
   }
 
+  /** What is compared inside the network: tensors between its blocks; without blocks what its convolutions give. */
+  comparedInside(): string[] {
+    const between = this.innerTensors();
+    if (between.length > 2) return between;
+    return this.walk.filter(({isDepthwise}) => !isDepthwise).map(({name}) => name);
+  }
+
   /** Tensors between blocks: without an activation, and read by more than a sum. */
   innerTensors(): string[] {
     const producers = new Set(this.walk.filter(({clip}) => !clip).map(({name}) => name));

@@ -7,6 +7,8 @@ export class Progress {
   private stage = '';
   private share = 0;
   private lastTurn = 0;
+  private whole = 1;
+  private told = 0;
 
   constructor(
     private readonly onProgress: ((progress: CalibrationProgress) => void) | undefined,
@@ -20,6 +22,11 @@ export class Progress {
     this.share = share;
   }
 
+  /** More is to be done than was known, in the same units as the stages' shares. */
+  extend(share: number): void {
+    this.whole += share;
+  }
+
   /**
    * Has to be called now and then.
    *
@@ -28,9 +35,11 @@ export class Progress {
    */
   async tell(within: number): Promise<void> {
     this.signal?.throwIfAborted();
-    const done = Math.min(1, this.done + this.share * within);
+    const done = Math.min(1, (this.done + this.share * within) / this.whole);
     const seconds = (performance.now() - this.started) / 1000;
-    this.onProgress?.({stage: this.stage, done, secondsLeft: done > 0 ? (seconds / done) * (1 - done) : Infinity});
+    const secondsLeft = done > 0 ? (seconds / done) * (1 - done) : Infinity;
+    this.told = Math.max(this.told, done);
+    this.onProgress?.({stage: this.stage, done: this.told, secondsLeft});
     // Messages and aborts come in between turns of the event loop.
     if (performance.now() - this.lastTurn < 30) return;
     await new Promise((resolve) => setTimeout(resolve, 0));

@@ -11,6 +11,9 @@ import {pickEvenly, type Samples} from './samples';
 import {ScratchModel} from './scratchModel';
 import type {SweepTask} from './sweep';
 
+/** Share of the work, where all before it is 1. */
+export const DISTILLING = 0.5;
+
 export class Stages {
   constructor(
     private readonly samples: Samples,
@@ -23,7 +26,7 @@ export class Stages {
   async distill(ordered: DenseNetwork, pruned: io.ModelArtifacts, teacher: ScratchModel) {
     const {samples, options, progress} = this;
     const {seed = 0} = options;
-    progress.begin('distilling', 0.5);
+    progress.begin('distilling', DISTILLING);
     return distill(ordered.artifacts, pruned, {
       samples: samples.fit.length,
       read: async (index) => {
@@ -32,9 +35,10 @@ export class Stages {
           `Sample ${samples.fit[index]} is not there any more: 'calibration' must give the same each time.`,
         );
       },
+      inner: ordered.comparedInside(),
       seed,
       signal: options.signal,
-      onStep: () => void progress.tell(0.5).catch(() => undefined),
+      onStep: (done, _, steps) => void progress.tell(done / steps).catch(() => undefined),
       evaluate: async (artifacts) => (await this.meter(ordered, artifacts, teacher, samples.keptOut)).loss,
     });
   }
@@ -66,6 +70,12 @@ export class Stages {
     } finally {
       model.dispose();
     }
+  }
+
+  /** How right the dense network is, where there are labels to tell. */
+  async measureDense(outputs: readonly ComparedOutput[], dense: ScratchModel): Promise<RepairStage[]> {
+    if (!this.options.labels) return [];
+    return [await this.measureStage('dense', outputs, {dense, pruned: dense}, [])];
   }
 
   /** @param warnings gets what is odd about the samples */

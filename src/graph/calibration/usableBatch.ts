@@ -12,6 +12,8 @@ const TOLERANCE = 1e-3;
 /**
  * How many samples can go through a model at once: several where its inputs leave that open and two samples together give
  * what each gives alone, else one.
+ *
+ * @throws RangeError for an input of a fixed batch of several, which single samples do not fill
  */
 export async function usableBatch(
   model: ScratchModel,
@@ -19,8 +21,18 @@ export async function usableBatch(
   outputs: readonly ComparedOutput[],
   samples: Samples,
 ): Promise<number> {
-  const isOpen = graph.inputNames().every((name) => !((readShape(graph.node(name), 'shape')?.[0] ?? -1) > 0));
-  if (!isOpen) return 1;
+  const fixed = graph
+    .inputNames()
+    .map((name) => ({name, size: readShape(graph.node(name), 'shape')?.[0] ?? -1}))
+    .filter(({size}) => size > 0);
+  const several = fixed.find(({size}) => size > 1);
+  if (several) {
+    throw new RangeError(
+      `Input '${several.name}' takes ${several.size} samples at once and no others: convert the model with a batch size of 1 ` +
+        "or an open one to prune it with 'calibration'.",
+    );
+  }
+  if (fixed.length > 0) return 1;
   const names = outputs.map(({name}) => name);
   const pair = samples.fit.slice(0, 2);
   const run = async (size: number): Promise<NamedTensorMap[]> => {
