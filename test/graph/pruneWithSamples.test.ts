@@ -5,33 +5,10 @@ import {ModelGraph, pruneGraphModel, pruneOnLoad, type PruneOptions} from '../..
 import {createBlockRowSolver} from '../../src/runtime';
 import {useVariant} from '../support/backends';
 import {randomFloats, randomNumbers} from '../support/random';
-import {ConvGraphBuilder} from './convGraphs';
+import {LAYERS, network, SIZE} from './repairNetwork';
 import {run} from './smallGraphs';
 
-const SIZE = 8;
 const SAMPLES = 60;
-
-interface Shape {
-  readonly batch?: number;
-  /** What stands behind the logits. */
-  readonly end?: string;
-  readonly bias?: boolean;
-}
-
-/** A residual block with a depthwise layer, a 3x3 convolution and a classifier. */
-function network({batch = -1, end = 'Softmax', bias = true}: Shape = {}): io.ModelArtifacts {
-  const g = new ConvGraphBuilder(3);
-  const fused = (...names: string[]) => ['BiasAdd', ...names];
-  const options = (activation?: string) => (bias ? {fused: activation ? fused(activation) : fused()} : {});
-  const first = g.conv('first', g.input('x', [batch, SIZE, SIZE, 3]), {out: 16, k: 3, stride: 2, ...options('Relu6')});
-  const expand = g.conv('expand', first, {out: 32, ...options('Relu6')});
-  const depth = g.depthwise('depth', expand, options('Relu6'));
-  const sum = g.add('sum', 'AddV2', [g.conv('project', depth, {out: 16, ...options()}), first]);
-  const wide = g.conv('wide', sum, {out: 24, k: 3, ...options('Relu')});
-  const logits = g.matMul('logits', g.reduce('mean', 'Mean', wide, [1, 2], false), 6);
-  const scaled = g.add('scaled', 'Mul', [logits, g.floats('scale', [1], [0.1])]);
-  return g.artifacts([g.add('out', end, [scaled])]);
-}
 
 /** Smooth images: neighbouring pixels are alike, as in photographs, so that fits carry over. */
 function sample(index: number): tf.Tensor4D {
@@ -45,7 +22,6 @@ function* samples(count = SAMPLES): Generator<tf.Tensor4D> {
   for (let i = 0; i < count; i++) yield sample(i);
 }
 
-const LAYERS = ['expand', 'project', 'wide'];
 const options: PruneOptions = {n: 4, sparsity: 0.5, layers: LAYERS, calibration: () => samples()};
 
 const filters = (artifacts: io.ModelArtifacts) => {
