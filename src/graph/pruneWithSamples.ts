@@ -45,13 +45,12 @@ import {budgetOf, orderMethod, type PruneOptions} from './pruneOptions';
 import {accuracyOf, reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
 
-/** Samples for sensitivities, for moments, and for the loss of a layer's trials. */
+/** Samples for sensitivities, for moments, and others than these for the loss of a layer's trials. */
 const SENSITIVITY_SAMPLES = 128;
 const STUDY_SAMPLES = 256;
-const CURVE_SAMPLES = 48;
+const CURVE_SAMPLES = 32;
 /** The sizes of blocks that 'auto' chooses from. */
 const AUTO_SIZES: readonly BlockSize[] = [1, 2, 4];
-const RIDGE = 0.1;
 /** Shares of the work for `Progress`: losses of layers; an order, a sweep and its measurement. */
 const LOSSES = 0.25;
 const ONE_TRIAL = 0.5;
@@ -196,7 +195,6 @@ class PruneJob {
       const walk = walked.get(layer.description.name);
       return 'leftAlone' in choice || layer.fixed !== undefined || !walk ? [] : [{layer, choice, walk}];
     });
-    const few = pickEvenly(samples.fit, STUDY_SAMPLES);
     progress.begin('sensitivities', 0.1);
     const importance = await this.measureImportance(
       chosen.map(({walk}) => walk),
@@ -207,7 +205,7 @@ class PruneJob {
       this.dense,
       chosen.map(({walk}) => walk),
       samples,
-      few,
+      this.studied(),
       batchSize,
       this.seed,
       progress,
@@ -224,6 +222,17 @@ class PruneJob {
       candidates.set(name, {candidate, layer: walk, sizes: choice.n === 'auto' ? AUTO_SIZES : [choice.n]});
     }
     return candidates;
+  }
+
+  private studied(): number[] {
+    return pickEvenly(this.samples.fit, STUDY_SAMPLES);
+  }
+
+  /** Others than those that trials are fitted to, where there are enough: what a fit has seen looks too cheap to prune. */
+  private tried(): number[] {
+    const studied = new Set(this.studied());
+    const others = this.samples.fit.filter((index) => !studied.has(index));
+    return pickEvenly(others.length >= CURVE_SAMPLES ? others : this.samples.fit, CURVE_SAMPLES);
   }
 
   private async measureImportance(layers: readonly WalkLayer[], which: readonly number[]): Promise<Float64Array[]> {
@@ -279,7 +288,7 @@ class PruneJob {
         {dense: this.dense, pruned: copy},
         network.outputs,
         samples,
-        pickEvenly(samples.fit, CURVE_SAMPLES),
+        this.tried(),
         batchSize,
         budget?.share ?? 0.5,
         this.seed,
@@ -364,7 +373,6 @@ class PruneJob {
         walk,
         student,
         this.solver,
-        RIDGE,
         this.seed,
         samples.fit.length,
         progress,

@@ -83,25 +83,32 @@ export class BlockLeastSquares {
       for (let f = 0; f < filters; f++) right[k * filters + f] += ridge * dense[f * columns + k];
     }
     const weights = new Float64Array(filters * columns);
-    const line = new Float64Array(filters);
-    const padded = columns - (columns % 4);
-    for (let i = 0; i < columns; i++) {
+    const [line, next] = [new Float64Array(filters), new Float64Array(filters)];
+    for (let i = 0; i < columns; i += 2) {
       line.fill(0);
-      // Four at a time: sums are read and written a quarter as often.
-      for (let k = 0; k < padded; k += 4) {
-        const row = i * columns + k;
-        const [a, b, c, d] = [inverse[row], inverse[row + 1], inverse[row + 2], inverse[row + 3]];
-        const at = k * filters;
-        for (let f = 0; f < filters; f++) {
-          const p = at + f;
-          line[f] += a * right[p] + b * right[p + filters] + c * right[p + 2 * filters] + d * right[p + 3 * filters];
+      next.fill(0);
+      const other = Math.min(i + 1, columns - 1);
+      // Two rows and two columns at a time: what is read is used twice, and sums are written half as often.
+      for (let k = 0; k < columns - 1; k += 2) {
+        const [p, q] = [i * columns + k, other * columns + k];
+        const [a, b, c, d] = [inverse[p], inverse[p + 1], inverse[q], inverse[q + 1]];
+        for (let f = 0, at = k * filters; f < filters; f++, at++) {
+          const [x, y] = [right[at], right[at + filters]];
+          line[f] += a * x + b * y;
+          next[f] += c * x + d * y;
         }
       }
-      for (let k = padded; k < columns; k++) {
-        const factor = inverse[i * columns + k];
-        for (let f = 0, at = k * filters; f < filters; f++, at++) line[f] += factor * right[at];
+      if (columns % 2 === 1) {
+        const [a, c] = [inverse[(i + 1) * columns - 1], inverse[(other + 1) * columns - 1]];
+        for (let f = 0, at = (columns - 1) * filters; f < filters; f++, at++) {
+          line[f] += a * right[at];
+          next[f] += c * right[at];
+        }
       }
-      for (let f = 0; f < filters; f++) weights[f * columns + i] = line[f];
+      for (let f = 0; f < filters; f++) {
+        weights[f * columns + i] = line[f];
+        weights[f * columns + other] = i < other ? next[f] : line[f];
+      }
     }
     return weights;
   }

@@ -3,15 +3,13 @@ import type {FitShape} from '../../pruning';
 /** From the graph's order of columns, taps outside, to that of blocks, the taps of a channel side by side, and back. */
 export class ColumnOrder {
   private readonly columns: number;
+  /** Where each column of blocks is in the graph's order. */
+  readonly places: Int32Array;
 
   constructor(private readonly shape: FitShape) {
-    this.columns = shape.channels * shape.taps;
-  }
-
-  /** Where column `k` of blocks is in the graph's order. */
-  original(k: number): number {
-    const {channels, taps} = this.shape;
-    return (k % taps) * channels + Math.floor(k / taps);
+    const {channels, taps} = shape;
+    this.columns = channels * taps;
+    this.places = Int32Array.from({length: this.columns}, (_, k) => (k % taps) * channels + Math.floor(k / taps));
   }
 
   sortRows(matrix: Float64Array): Float64Array {
@@ -19,7 +17,7 @@ export class ColumnOrder {
     const width = matrix.length / this.columns;
     const sorted = new Float64Array(matrix.length);
     for (let k = 0; k < this.columns; k++) {
-      const from = this.original(k) * width;
+      const from = this.places[k] * width;
       sorted.set(matrix.subarray(from, from + width), k * width);
     }
     return sorted;
@@ -31,7 +29,7 @@ export class ColumnOrder {
     const rows = this.sortRows(matrix);
     const sorted = new Float64Array(matrix.length);
     for (let i = 0, to = 0; i < columns; i++) {
-      for (let k = 0; k < columns; k++, to++) sorted[to] = rows[i * columns + this.original(k)];
+      for (let k = 0; k < columns; k++, to++) sorted[to] = rows[i * columns + this.places[k]];
     }
     return sorted;
   }
@@ -40,8 +38,9 @@ export class ColumnOrder {
   rowsOf(filter: Float32Array): Float64Array {
     const {filters} = this.shape;
     const rows = new Float64Array(filter.length);
+    const {places} = this;
     for (let f = 0, to = 0; f < filters; f++) {
-      for (let k = 0; k < this.columns; k++, to++) rows[to] = filter[this.original(k) * filters + f];
+      for (let k = 0; k < this.columns; k++, to++) rows[to] = filter[places[k] * filters + f];
     }
     return rows;
   }
@@ -50,8 +49,9 @@ export class ColumnOrder {
   filterOf(rows: Float64Array): Float32Array {
     const {filters} = this.shape;
     const filter = new Float32Array(rows.length);
+    const {places} = this;
     for (let f = 0, from = 0; f < filters; f++) {
-      for (let k = 0; k < this.columns; k++, from++) filter[this.original(k) * filters + f] = rows[from];
+      for (let k = 0; k < this.columns; k++, from++) filter[places[k] * filters + f] = rows[from];
     }
     return filter;
   }

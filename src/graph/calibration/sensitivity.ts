@@ -1,14 +1,10 @@
 import {registerOp} from '@tensorflow/tfjs-converter';
 import {
   add,
-  cast,
   clone,
   customGrad,
   dispose,
   grad,
-  greater,
-  less,
-  logicalAnd,
   mul,
   square,
   sum,
@@ -20,7 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import {randomNumbers, type Clip} from '../../pruning';
 import {intAttr} from '../attributes';
-import {registerGradients, taped} from '../kernelGradients';
+import {registerGradients, taped, throughActivation} from '../kernelGradients';
 import {ModelGraph} from '../modelGraph';
 import {comparedOutputs} from './outputs';
 import type {Samples} from './samples';
@@ -54,6 +50,7 @@ function registerProbe(): void {
 /** A layer whose outputs' importance is asked for. */
 export interface ProbedLayer {
   readonly name: string;
+  /** That of a ReLU or a ReLU6. */
   readonly clip: Clip;
   readonly filters: number;
 }
@@ -105,8 +102,7 @@ export async function outputImportance(
     if (model.hasControlFlow) throw new Error('a model with control flow has no gradient');
     listeners = layers.map(({clip}, i) => (output, gradient) => {
       const sums = tidy(() => {
-        const inside = clip && logicalAnd(greater(output, clip.low), less(output, clip.high));
-        const before = inside ? mul(gradient, cast(inside, 'float32')) : gradient;
+        const before = clip ? throughActivation(clip.high < Infinity ? 'relu6' : 'relu', gradient, output) : gradient;
         return sum(square(before), [...before.shape.keys()].slice(0, -1));
       });
       const values = sums.dataSync();

@@ -56,7 +56,6 @@ export async function sweep(
   walk: Walk,
   pruned: ScratchModel,
   solver: BlockRowSolver,
-  ridge: number,
   seed: number,
   samples: number,
   progress: Progress,
@@ -84,7 +83,7 @@ export async function sweep(
       };
       const data = await collect(layer, dense, walk, samples, random);
       try {
-        const fitted = await fitLayer(solver, data, {...task, dense, clip: layer.clip, ridge});
+        const fitted = await fitLayer(solver, data, {...task, dense, clip: layer.clip});
         result.errors.set(layer.name, fitted.relativeError);
         store(layer, fitted);
       } finally {
