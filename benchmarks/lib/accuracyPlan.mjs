@@ -3,6 +3,8 @@ import {UPSCALER} from './models.mjs';
 
 const SHARES = [0.25, 0.375, 0.5];
 const HEIGHTS = [1, 2, 4, 'auto'];
+/** Heights that are distilled too. */
+const DISTILLED = [2, 4];
 
 /** Classifiers of ImageNet, how they take pixels, and whether patterns are compared on them. */
 const CLASSIFIERS = [
@@ -53,7 +55,8 @@ const FEW_SAMPLES = 200;
  */
 export function planAccuracy({images, labels, calibration, samples}) {
   const labelled = ['--images', images, '--labels', labels];
-  const closed = (count) => ['--repair', 'closed', '--calibration', calibration, '--samples', `${count}`];
+  const learning = ['--calibration', calibration, '--samples'];
+  const closed = (count) => ['--repair', 'closed', ...learning, `${count}`];
   const frontiers = CLASSIFIERS.flatMap(({model, title, form = [], patterns = false}) => {
     const row = (label, args, series = null) => ({
       ...{id: `${title}: ${label}`, section: title, label, series},
@@ -68,6 +71,10 @@ export function planAccuracy({images, labels, calibration, samples}) {
         }),
       ),
       row('N = auto, 50% of the expected time, repaired', repaired('auto', 0.5, 'latency')),
+      ...DISTILLED.map((n) => {
+        const args = [...pruning(n, 0.5, 'macs'), '--repair', 'distill', ...learning, `${samples}`];
+        return row(`N = ${n}, 50% of the multiply-adds, repaired and distilled`, args);
+      }),
       ...(patterns ? paperRows(closed(samples)).map(({label, args}) => row(label, args)) : []),
     ];
   });

@@ -53,8 +53,6 @@ export async function runAccuracy({model, images, calibration, options}, onProgr
   const input = imageInput(dense, model.format, options.size);
   const whole = await countWork(dense, model.format, file, input);
 
-  // Registers tfjs's gradients, which Node has no other way to; what outputs care about is told by them.
-  if (options.repair !== 'none') await import('@tensorflow/tfjs-layers');
   // First, so that the peak of memory is that of pruning.
   const samples = options.repair === 'none' ? null : decodeAll(calibration, input, onProgress);
   const start = performance.now();
