@@ -11,6 +11,7 @@ export interface RatePoint {
  * `lost - multiplier * saved`, with one multiplier for all of them. It is found by walking the lower hulls of all curves in
  * the order of their slopes, which is exact where bisection would have to guess, and takes any curve, convex or not. As the
  * hull's points are apart, the last step may go to any point that reaches the target, of any layer: the one that loses least.
+ * What that saves beyond the target is given back where it loses most.
  *
  * @param curves for each layer its points; the first is the layer as it is, `{lost: 0, saved: 0}`.
  * @param target sum of `saved` to reach. More than all curves can save takes what saves most of each.
@@ -32,7 +33,26 @@ export function allocate(curves: ReadonlyArray<readonly RatePoint[]>, target: nu
     chosen[layer] = to;
     missing -= saved;
   }
+  giveBack(curves, chosen, target);
   return chosen;
+}
+
+/** Moves layers to points that save less and lose less, as long as the target is reached: each time where most is won. */
+function giveBack(curves: ReadonlyArray<readonly RatePoint[]>, chosen: number[], target: number): void {
+  for (;;) {
+    const beyond = chosen.reduce((sum, index, layer) => sum + curves[layer][index].saved, -target);
+    let [most, best] = [0, [-1, -1]];
+    curves.forEach((points, layer) => {
+      const at = points[chosen[layer]];
+      points.forEach(({lost, saved}, index) => {
+        if (at.saved - saved > beyond || at.lost - lost <= most) return;
+        [most, best] = [at.lost - lost, [layer, index]];
+      });
+    });
+    if (most === 0) return;
+    const [layer, index] = best;
+    chosen[layer] = index;
+  }
 }
 
 /** The steps from point to point along the lower hull of what is lost over what is saved, by ascending slope. */

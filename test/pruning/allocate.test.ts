@@ -75,6 +75,33 @@ describe('spreading a budget over layers', () => {
     expect(allocate([threshold, even], 40)).toEqual([3, 1]);
   });
 
+  test('what the last step saves beyond the target is given back where most is won', () => {
+    const coarse = [AS_IT_IS, {lost: 5, saved: 50}];
+    const fine = [AS_IT_IS, {lost: 1, saved: 5}, {lost: 4, saved: 10}];
+    expect(allocate([fine, coarse], 55)).toEqual([1, 1]);
+    expect(allocate([fine, coarse], 45)).toEqual([0, 1]);
+    expect(
+      allocate(
+        [
+          [AS_IT_IS, {lost: 1, saved: 10}, {lost: 3, saved: 20}],
+          [AS_IT_IS, {lost: 30, saved: 12}],
+        ],
+        22,
+      ),
+    ).toEqual([1, 1]);
+    fc.assert(
+      fc.property(anyCurves, fc.integer({min: 0, max: 160}), (curves, target) => {
+        const chosen = allocate(curves, target);
+        const beyond = sum(curves, chosen, 'saved') - target;
+        chosen.forEach((index, layer) => {
+          const at = curves[layer][index];
+          const better = curves[layer].filter(({lost, saved}) => lost < at.lost && at.saved - saved <= beyond);
+          expect(better).toEqual([]);
+        });
+      }),
+    );
+  });
+
   test('the last step goes to the layer that loses least, which need not be the steepest one', () => {
     const coarse = [AS_IT_IS, {lost: 5, saved: 50}];
     const fine = [AS_IT_IS, {lost: 1, saved: 5}, {lost: 3, saved: 10}];
