@@ -1,46 +1,7 @@
 /** The command line: `npx blocksparse-1xn`. */
 import {readFileSync} from 'node:fs';
 import {enableProdMode} from '@tensorflow/tfjs-core';
-import {Command, CommanderError} from 'commander';
-import {addBench} from './bench';
-import {PROGRAM} from './commands';
-import {addCompare} from './compare';
-import {addConvertBack} from './convertBack';
-import {FAILED, messageOf, MISUSED, UserError} from './errors';
-import {addInspect} from './inspect';
-import {addPrune} from './prune';
-
-async function main(args: readonly string[]): Promise<number> {
-  const program = new Command(PROGRAM)
-    .description('1xN block sparsity for graph models of TensorFlow.js.')
-    .version(versionOfPackage())
-    .exitOverride()
-    .configureOutput({outputError: () => undefined}); // told below, in one line
-  for (const add of [addPrune, addInspect, addBench, addCompare, addConvertBack]) add(program);
-  try {
-    await program.parseAsync(args, {from: 'user'});
-    return 0;
-  } catch (error) {
-    return report(error, args);
-  }
-}
-
-/** Tells what went wrong, in one line, and how to go on. */
-function report(error: unknown, args: readonly string[]): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode && MISUSED;
-    const command = args[0]?.startsWith('-') ? '' : ` ${args[0]}`;
-    const help = error.code === 'commander.unknownCommand' ? PROGRAM : PROGRAM + command;
-    process.stderr.write(`${PROGRAM}: ${messageOf(error).replace(/^error: /, '')} (${help} --help shows how)\n`);
-    return MISUSED;
-  }
-  const debug = args.includes('--debug');
-  const isExpected = error instanceof UserError;
-  const hint = isExpected || debug ? '' : ' (--debug shows where)';
-  process.stderr.write(`${PROGRAM}: ${messageOf(error)}${hint}\n`);
-  if (debug) console.error(error);
-  return isExpected ? error.exitCode : FAILED;
-}
+import {runCommandLine} from './commandLine';
 
 function versionOfPackage(): string {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
@@ -54,4 +15,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 enableProdMode();
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runCommandLine(process.argv.slice(2), versionOfPackage());

@@ -1,6 +1,7 @@
 // Help, exit codes, and what is said of a command line that makes no sense.
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
+import {runCommandLine} from '../../src/cli/commandLine';
 import {callCli, expectOneLine, smallClassifier, withModel} from '../support/commandLine';
 
 const COMMANDS = ['prune', 'inspect', 'bench', 'compare', 'convert-back'];
@@ -9,6 +10,22 @@ let folder: string;
 let model: string;
 
 withModel(smallClassifier, (made) => ({folder, model} = made));
+
+/** As `callCli`, in this process: what is told before anything is done needs no other one. */
+async function callHere(args: readonly string[]): Promise<{status: number; stdout: string; stderr: string}> {
+  const written = {stdout: '', stderr: ''};
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    jest.spyOn(process[name], 'write').mockImplementation((text) => {
+      written[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    return {status: await runCommandLine(args, '1.2.3'), ...written};
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
 
 describe('help', () => {
   test('lists the commands, and exits with 0', () => {
@@ -77,8 +94,12 @@ describe('a mistake is told in one line, with exit code 2:', () => {
     ['an input without its shape', ['inspect', 'a', '--input', 'image'], /like input=1,224,224,3/],
     ['an input of no size', ['inspect', 'a', '--input', 'image=1,0'], /like input=1,224,224,3/],
     ['an unknown backend', ['compare', 'a', 'b', '--backend', 'gpu'], /Allowed choices are blocksparse-1xn, wasm, cpu/],
-  ])('%s', (_, args, message) => {
-    expectOneLine(callCli(args), 2, message);
+  ])('%s', async (_, args, message) => {
+    expectOneLine(await callHere(args), 2, message);
+  });
+
+  test('and nothing else, by the command itself', () => {
+    expectOneLine(callCli(['prune', 'a', 'b', '--n', '3']), 2, /one of 1, 2, 4, 8, 16, 32, or auto/);
   });
 
   test.each<[string, string[], RegExp]>([

@@ -34,7 +34,11 @@ export function callForJson<T = Record<string, unknown>>(args: readonly string[]
 }
 
 /** What every mistake has to come to: its exit code, nothing on stdout, one line on stderr. */
-export function expectOneLine(run: SpawnSyncReturns<string>, status: number, message: RegExp): void {
+export function expectOneLine(
+  run: Pick<SpawnSyncReturns<string>, 'status' | 'stdout' | 'stderr'>,
+  status: number,
+  message: RegExp,
+): void {
   expect(run.stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(message)]);
   expect(run.stdout).toBe('');
   expect(run.status).toBe(status);
