@@ -54,6 +54,8 @@ const AUTO_SIZES: readonly BlockSize[] = [1, 2, 4];
 /** Shares of the work for `Progress`: losses of layers; an order, a sweep and its measurement. */
 const LOSSES = 0.25;
 const ONE_TRIAL = 0.5;
+/** Beyond this share of zeros a filter that is not pruned counts as sparse. */
+const MOST_ZEROS = 0.02;
 /** How often what may go is halved. */
 const TRIALS = 4;
 
@@ -348,15 +350,17 @@ class PruneJob {
       const grid = blockGrid(options.pattern ?? '1xN', now.description, plan.n);
       const there = nonzeroBlocks(filter, grid.shape, grid.n);
       if (!('sparsity' in plan) || !candidate) {
-        // A filter with zeros keeps them, whatever their pattern is, and its weights.
-        if (filter.includes(0) || layer.description.isClassifier || layer.fixed !== undefined) return;
+        // A sparse filter keeps its weights: to fit it anew with zeros of any pattern takes a system of its own for each filter.
+        if (shareOfZeros(filter) > MOST_ZEROS || layer.fixed !== undefined) return;
         const importance = new Float64Array(now.description.outChannels).fill(1);
-        tasks.set(now.description.name, {shape: fitShape(grid), rate: null, mayKeep: null, importance});
+        const {name, isClassifier} = now.description;
+        tasks.set(name, {shape: fitShape(grid), rate: null, mayKeep: null, importance, isClassifier});
         return;
       }
       const importance = permuted(candidate.candidate.importance, layer, rearrangements);
       const mayKeep = there.includes(0) ? there : null;
-      tasks.set(now.description.name, {shape: fitShape(grid), rate: plan.sparsity, mayKeep, importance});
+      const {name, isClassifier} = now.description;
+      tasks.set(name, {shape: fitShape(grid), rate: plan.sparsity, mayKeep, importance, isClassifier});
     });
 
     const student = new ScratchModel(ordered.artifacts);
@@ -427,6 +431,12 @@ class PruneJob {
       teacher.dispose();
     }
   }
+}
+
+function shareOfZeros(values: Float32Array): number {
+  let zeros = 0;
+  for (const value of values) if (value === 0) zeros++;
+  return zeros / values.length;
 }
 
 const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0];

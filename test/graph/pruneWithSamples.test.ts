@@ -199,6 +199,22 @@ describe('pruning with samples', () => {
     expect(measured.report.repair!.stages.map(({name}) => name)).toEqual(['dense', 'pruned']);
   });
 
+  test('fits the classifier too, but for zeros that it has by chance', async () => {
+    const graph = ModelGraph.from(network());
+    const name = graph
+      .weightNames()
+      .find((weight) => weight.startsWith('logits') && graph.weightShape(weight).length === 2)!;
+    const values = graph.weightValues(name);
+    values[7] = 0;
+    graph.setWeight(name, values, graph.weightShape(name));
+    const {artifacts, report} = await prune(graph.toArtifacts(), {...options, rearrange: false});
+    const fitted = filters(artifacts).get(name)!;
+    expect([...fitted.keys()].filter((i) => fitted[i] === values[i])).toEqual([7]);
+    expect(report.layers.find((layer) => layer.name === 'logits')!.leftAlone).not.toBeNull();
+    const [pruned, closed] = report.repair!.stages;
+    expect(closed.keptOut.kl!).toBeLessThan(pruned.keptOut.kl!);
+  });
+
   test('leaves zeros where they were and weights of layers that have some', async () => {
     const dense = network();
     const graph = ModelGraph.from(dense);

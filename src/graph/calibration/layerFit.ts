@@ -64,11 +64,15 @@ export interface FitTask {
   readonly mayKeep: Uint8Array | null;
   /** How much the network's outputs depend on each filter's. */
   readonly importance: Float64Array;
+  /** It has one row a sample to learn from. */
+  readonly isClassifier: boolean;
 }
 
 /** Ridge a column, and its bounds, in units of the mean of the normal matrix's diagonal. */
 const RIDGE = 0.15 / 320;
 const [LEAST_RIDGE, MOST_RIDGE] = [0.02, 0.5];
+/** Fewer rows than unknowns: with a ridge below 1 it does worse on other samples than if it is left as it is. */
+const CLASSIFIER_RIDGE = 5;
 
 /**
  * The ridge towards the dense weights: the more unknowns a filter has, the more of what it learns are the samples' own ways.
@@ -171,14 +175,14 @@ function means(chunks: readonly Tensor2D[]): Float64Array {
 
 /** Fits a layer; the data stays the caller's. */
 export async function fitLayer(solver: BlockRowSolver, data: FitData, task: FitTask): Promise<FittedLayer> {
-  const {shape, dense, clip, rate, mayKeep, importance} = task;
+  const {shape, dense, clip, rate, mayKeep, importance, isClassifier} = task;
   const order = new ColumnOrder(shape);
   const problem = new BlockLeastSquares(
     solver,
     shape,
     order.sortBoth(data.normal()),
     order.rowsOf(dense.filter),
-    ridgeOf(shape),
+    isClassifier && rate === null ? CLASSIFIER_RIDGE : ridgeOf(shape),
   );
   const clipped = clip ? new ClippedAims(data, clip) : null;
   try {

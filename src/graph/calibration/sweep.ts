@@ -34,6 +34,8 @@ export interface SweepTask {
   readonly rate: number | null;
   readonly mayKeep: Uint8Array | null;
   readonly importance: Float64Array;
+  /** It has one row a sample to learn from. */
+  readonly isClassifier: boolean;
 }
 
 /** The filters and biases that a sweep has found, as the graph stores them, by the names of the constants. */
@@ -85,6 +87,7 @@ export async function sweep(
       try {
         const fitted = await fitLayer(solver, data, {...task, dense, clip: layer.clip});
         result.errors.set(layer.name, fitted.relativeError);
+        if (task.rate === null) dense.filter.forEach((weight, i) => weight === 0 && (fitted.filter[i] = 0));
         store(layer, fitted);
       } finally {
         data.dispose();
