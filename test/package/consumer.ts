@@ -2,6 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {plainEnv} from '../support/plainEnv';
 
 export const ROOT = path.resolve(__dirname, '../..');
 export const DIST = path.join(ROOT, 'dist');
@@ -21,5 +22,5 @@ export function makeConsumer(packageJson: object = {}): string {
 
 /** Runs node in a folder. */
 export function runNode(folder: string, args: readonly string[]) {
-  return spawnSync(process.execPath, args, {cwd: folder, encoding: 'utf8'});
+  return spawnSync(process.execPath, args, {cwd: folder, env: plainEnv, encoding: 'utf8'});
 }

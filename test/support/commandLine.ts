@@ -5,10 +5,9 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import type {io} from '@tensorflow/tfjs-core';
 import {ConvGraphBuilder} from '../graph/convGraphs';
+import {plainEnv} from './plainEnv';
 
 const CLI = path.resolve(__dirname, '../../dist/cli.mjs');
-/** Jest asks its workers, and so their children, for colours where it writes to a terminal. */
-const env = {...process.env, FORCE_COLOR: undefined, NO_COLOR: '1'};
 
 export interface CallOptions {
   readonly cwd?: string;
@@ -18,12 +17,17 @@ export interface CallOptions {
 
 /** Runs `blocksparse-1xn` to its end. */
 export function callCli(args: readonly string[], {cwd, node = []}: CallOptions = {}): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [...node, CLI, ...args], {cwd, env, encoding: 'utf8', maxBuffer: 1 << 28});
+  return spawnSync(process.execPath, [...node, CLI, ...args], {
+    cwd,
+    env: plainEnv,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
 }
 
 /** Starts `blocksparse-1xn`. */
 export function startCli(args: readonly string[], {cwd, node = []}: CallOptions = {}): ChildProcess {
-  return spawn(process.execPath, [...node, CLI, ...args], {cwd, env});
+  return spawn(process.execPath, [...node, CLI, ...args], {cwd, env: plainEnv});
 }
 
 /** The one JSON object that a successful call prints. */

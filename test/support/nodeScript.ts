@@ -1,5 +1,6 @@
 import {spawn} from 'node:child_process';
 import {resolve} from 'node:path';
+import {plainEnv} from './plainEnv';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -17,7 +18,7 @@ export interface Ended {
  * @param seconds after which it is killed
  */
 export function runScript(source: string, seconds = 30): Promise<Ended> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {cwd: ROOT});
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {cwd: ROOT, env: plainEnv});
   const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
   const output = {stdout: '', stderr: ''};
   for (const name of ['stdout', 'stderr'] as const) {
