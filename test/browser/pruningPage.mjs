@@ -2,6 +2,7 @@
 import {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import {configure, pruneGraphModel} from 'tfjs-backend-blocksparse-1xn';
+import {answerWith, askWorker, isWorker} from './inWorker.mjs';
 
 /** Smooth images, the same everywhere. */
 function* samples(count, size) {
@@ -31,7 +32,7 @@ async function prune({model, data, count, size, options}) {
   clearInterval(timer);
   const weights = tf.io.decodeWeights(artifacts.weightData, artifacts.weightSpecs);
   return {
-    inWorker: typeof WorkerGlobalScope === 'function',
+    inWorker: isWorker,
     weights: Object.entries(weights).flatMap(([name, tensor]) =>
       tensor.dtype === 'float32' ? [[name, [...tensor.dataSync()]]] : [],
     ),
@@ -41,23 +42,9 @@ async function prune({model, data, count, size, options}) {
   };
 }
 
-function pruneInWorker(request) {
-  const worker = new Worker('/page.js', {type: 'module'});
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({data}) => (data.error === undefined ? resolve(data.report) : reject(new Error(data.error)));
-    worker.onerror = ({message}) => reject(new Error(message));
-    worker.postMessage(request);
-  });
-}
-
-if (typeof WorkerGlobalScope === 'function') {
-  addEventListener('message', ({data: request}) => {
-    prune(request).then(
-      (report) => postMessage({report}),
-      (error) => postMessage({error: String(error?.stack ?? error)}),
-    );
-  });
+if (isWorker) {
+  answerWith(prune);
 } else {
   globalThis.pruneHere = prune;
-  globalThis.pruneInWorker = pruneInWorker;
+  globalThis.pruneInWorker = askWorker;
 }

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as blocksparse from 'tfjs-backend-blocksparse-1xn';
 import {tfjsEngine} from '../../benchmarks/lib/engine.mjs';
 import {compareOutputs} from '../../benchmarks/lib/statistics.mjs';
+import {answerWith, askWorker, isWorker} from './inWorker.mjs';
 
 let engine;
 let first;
@@ -67,7 +68,7 @@ async function compare({modelUrl, threads, workerUrl}) {
   blocksparse.configure({threads});
   return {
     isolated: globalThis.crossOriginIsolated,
-    inWorker: typeof document === 'undefined',
+    inWorker: isWorker,
     threads: [atStart, atEnd],
     reasons,
     warnings,
@@ -77,23 +78,9 @@ async function compare({modelUrl, threads, workerUrl}) {
   };
 }
 
-function compareInWorker(request) {
-  const worker = new Worker('/page.js', {type: 'module'});
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({data}) => (data.error === undefined ? resolve(data.report) : reject(new Error(data.error)));
-    worker.onerror = ({message}) => reject(new Error(message));
-    worker.postMessage(request);
-  });
-}
-
-if (typeof document === 'undefined') {
-  addEventListener('message', ({data: request}) => {
-    compare(request).then(
-      (report) => postMessage({report}),
-      (error) => postMessage({error: String(error?.stack ?? error)}),
-    );
-  });
+if (isWorker) {
+  answerWith(compare);
 } else {
-  globalThis.compareOnThreads = (request) => (request.inWorker ? compareInWorker(request) : compare(request));
+  globalThis.compareOnThreads = (request) => (request.inWorker ? askWorker(request) : compare(request));
   globalThis.infer = async (count) => ({state: document.visibilityState, sameBits: await infer(count)});
 }
