@@ -17,12 +17,9 @@ import {
   Concat,
   concat,
   Conv2D,
-  Conv2DBackpropFilter,
   Conv2DBackpropInput,
   DepthToSpace,
   DepthwiseConv2dNative,
-  DepthwiseConv2dNativeBackpropFilter,
-  DepthwiseConv2dNativeBackpropInput,
   div,
   Elu,
   EluGrad,
@@ -51,8 +48,6 @@ import {
   Minimum,
   mul,
   Multiply,
-  type NamedAttrMap,
-  type NamedTensorMap,
   Neg,
   neg,
   onesLike,
@@ -92,7 +87,6 @@ import {
   sum,
   Sum,
   Tanh,
-  tensor,
   type Tensor,
   Transpose,
   transpose,
@@ -102,15 +96,22 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import {
+  avgPoolGradient,
+  depthwiseFilterGradient,
+  depthwiseInputGradient,
+  filterGradient,
+  inputGradient,
+  runKernel,
+  undilated,
+  type Convolution,
+  type Pooling,
+} from './windowGradients';
 import {gatherGradient, stridedSliceGradient, type GatherAttrs, type StridedSliceAttrs} from './indexGradients';
 
 type GradFunc = GradConfig['gradFunc'];
 type Grads = ReturnType<GradFunc>;
 type Saved = Pick<GradConfig, 'inputsToSave' | 'saveAllInputs' | 'outputsToSave'>;
-
-/** Runs a kernel as it is, unrecorded ones included. */
-export const runKernel = (name: string, inputs: object, attrs: object = {}): Tensor =>
-  engine().runKernel(name, inputs as NamedTensorMap, attrs as NamedAttrMap);
 
 /**
  * What an activation that clips hands on of the gradient of its output.
@@ -175,34 +176,6 @@ function unreduced(dy: Tensor, x: Tensor, {axis}: Axis): Tensor {
   );
 }
 
-interface Convolution {
-  strides: number | [number, number];
-  pad: backend_util.ExplicitPadding | 'same' | 'valid' | number;
-  dataFormat?: string;
-  dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  dilations?: number | [number, number];
-}
-
-/** With regard to a convolution's input. */
-export const inputGradient = (dy: Tensor, filter: Tensor, inputShape: number[], attrs: Convolution) =>
-  runKernel(Conv2DBackpropInput, {dy, filter}, {dataFormat: 'NHWC', ...attrs, inputShape});
-
-/** With regard to its filter. */
-export const filterGradient = (x: Tensor, dy: Tensor, filterShape: number[], attrs: Convolution) =>
-  runKernel(Conv2DBackpropFilter, {x, dy}, {dataFormat: 'NHWC', ...attrs, filterShape});
-
-/** As `inputGradient`, of a depthwise convolution. */
-export const depthwiseInputGradient = (dy: Tensor, filter: Tensor, inputShape: number[], attrs: Convolution) =>
-  runKernel(DepthwiseConv2dNativeBackpropInput, {dy, filter}, {dilations: 1, ...attrs, inputShape});
-
-/** As `filterGradient`, of a depthwise convolution. */
-export const depthwiseFilterGradient = (x: Tensor, dy: Tensor, filterShape: number[], attrs: Convolution) =>
-  runKernel(DepthwiseConv2dNativeBackpropFilter, {x, dy}, {dilations: 1, ...attrs, filterShape});
-
-function undilated({dilations = 1}: Convolution): void {
-  if ([dilations].flat().some((step) => step > 1)) throw new Error('dilation rates greater than 1 have no gradient.');
-}
-
 const convolution = (kernelName: string, toInput: typeof inputGradient, toFilter: typeof filterGradient) =>
   general(kernelName, {inputsToSave: ['x', 'filter']}, (dy: Tensor, [x, filter]: Tensor[], attrs: Convolution) => {
     if (kernelName === Conv2D) undilated(attrs);
@@ -211,30 +184,6 @@ const convolution = (kernelName: string, toInput: typeof inputGradient, toFilter
 
 const reshaped = (kernelName: string, input = 'x') =>
   unary(kernelName, {inputsToSave: [input]}, (dy, x) => reshape(dy, x.shape), input);
-
-interface Pooling {
-  filterSize: number | [number, number];
-  strides: number | [number, number];
-  pad: Convolution['pad'];
-  dimRoundingMode?: 'floor' | 'round' | 'ceil';
-}
-
-/** tfjs's kernel divides by the whole window, also where the mean was one of fewer pixels. */
-function avgPoolGradient(dy: Tensor, x: Tensor, attrs: Pooling): Tensor {
-  const {filterSize, strides, pad, dimRoundingMode} = attrs;
-  const shape = x.shape as [number, number, number, number];
-  const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
-  const {outHeight, outWidth, filterHeight, filterWidth, padInfo} = info;
-  const shares = (outputs: number, stride: number, window: number, before: number, inputs: number) =>
-    Array.from({length: outputs}, (_, i) => {
-      const first = i * stride - before;
-      return window / (Math.min(inputs, first + window) - Math.max(0, first));
-    });
-  const rows = shares(outHeight, info.strideHeight, filterHeight, padInfo.top, info.inHeight);
-  const columns = shares(outWidth, info.strideWidth, filterWidth, padInfo.left, info.inWidth);
-  const scale = mul(tensor(rows, [outHeight, 1, 1]), tensor(columns, [outWidth, 1]));
-  return runKernel('AvgPoolGrad', {dy: mul(dy, scale), input: x}, attrs);
-}
 
 const resizing = (kernelName: string) =>
   unary(

@@ -3,56 +3,39 @@
  * measured losses, and all weights are fitted anew, layer by layer, to the outputs of the dense network.
  */
 import type {io} from '@tensorflow/tfjs-core';
-import {nonzeroBlocks, type BlockSize} from '../packed';
-import {
-  blockGrid,
-  expandOrder,
-  interpolateLoss,
-  type BlockGrid,
-  type BlockRowSolver,
-  type FitShape,
-  type KeptShares,
-} from '../pruning';
+import {nonzeroBlocks} from '../packed';
+import {blockGrid, expandOrder, type BlockRowSolver, type KeptShares} from '../pruning';
 import type {MaxDrop, RepairReport} from './calibrationOptions';
+import {CandidateStudy} from './calibration/candidateStudy';
 import {DenseNetwork} from './calibration/denseNetwork';
 import {isWithin, overfitting, scaleSparsity} from './calibration/judgement';
 import {layerErrors} from './calibration/layerErrors';
-import {lossCurves, type CandidateLayer} from './calibration/lossCurves';
+import {fitShape} from './calibration/layerFit';
+import type {CandidateLayer} from './calibration/lossCurves';
 import {Progress} from './calibration/progress';
-import {makeCandidate} from './calibration/saliency';
-import {pickEvenly, Samples} from './calibration/samples';
+import {Samples} from './calibration/samples';
 import {DISTILLING, maskedOnly, Stages} from './calibration/stages';
 import {ScratchModel} from './calibration/scratchModel';
-import {outputImportance} from './calibration/sensitivity';
-import {inputMoments} from './calibration/study';
 import {sweep, type SweepTask} from './calibration/sweep';
 import {usableBatch} from './calibration/usableBatch';
-import {Frontiers, Walk} from './calibration/walk';
-import type {WalkLayer} from './calibration/walkLayers';
+import {Walk} from './calibration/walk';
 import {cleanUpGraph} from './cleanup';
 import {findChannelGroups} from './coupling';
 import {countLayer} from './layerCounts';
-import {chooseForLayer, type LayerChoice} from './layerChoice';
+import {chooseForLayer} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
-import {settlePlans, type LayerPlan, type MeasuredLosses} from './layerPlans';
+import {settlePlans, type LayerPlan} from './layerPlans';
 import {ModelGraph} from './modelGraph';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
 import type {PruneResult} from './prune';
 import {checkLayerNames} from './pruneChecks';
 import {readFilter, type Layer} from './pruneLayers';
-import {budgetOf, orderMethod, type PruneOptions} from './pruneOptions';
-import {accuracyOf, reportLayer, reportModel} from './pruneReport';
+import {orderMethod, type PruneOptions} from './pruneOptions';
+import {reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
 
-/** Samples for sensitivities, for moments, and others than these for the loss of a layer's trials. */
-const SENSITIVITY_SAMPLES = 128;
-const STUDY_SAMPLES = 256;
-const CURVE_SAMPLES = 32;
-/** The sizes of blocks that 'auto' chooses from. */
-const AUTO_SIZES: readonly BlockSize[] = [1, 2, 4];
-/** Shares of the work for `Progress`: losses of layers; an order, a sweep and its measurement. */
-const LOSSES = 0.25;
+/** Share of the work for `Progress`: an order, a sweep and its measurement. */
 const ONE_TRIAL = 0.5;
 /** Beyond this share of zeros a filter that is not pruned counts as sparse. */
 const MOST_ZEROS = 0.02;
@@ -89,44 +72,8 @@ export async function pruneWithSamples(
   }
 }
 
-/** Measures on samples what was pruned without them. */
-export async function measurePruned(
-  artifacts: io.ModelArtifacts,
-  {artifacts: pruned, report}: PruneResult,
-  options: PruneOptions,
-): Promise<PruneResult> {
-  const progress = new Progress(options.onProgress, options.signal);
-  progress.begin('measuring', 1);
-  await progress.tell(0);
-  const network = new DenseNetwork(artifacts);
-  const {calibration, samples: most = Infinity, seed = 0, signal} = options;
-  const samples = await Samples.read(calibration!, network.inputNames(), most, seed, signal);
-  const dense = new ScratchModel(artifacts);
-  try {
-    const batchSize = await usableBatch(dense, network.graph, network.outputs, samples);
-    const stager = new Stages(samples, batchSize, options, progress);
-    const stages = [
-      ...(await stager.measureDense(network.outputs, dense)),
-      await stager.measureAlone('pruned', network, pruned, dense),
-    ];
-    const repair: RepairReport = {
-      method: 'none',
-      samplesFit: 0,
-      samplesKeptOut: samples.keptOut.length,
-      stages,
-      distillationKept: null,
-      layers: [],
-      warnings: [],
-      seconds: progress.seconds,
-    };
-    return {artifacts: pruned, report: {...report, accuracy: accuracyOf(report.lossless, repair), repair}};
-  } finally {
-    dense.dispose();
-  }
-}
-
 class PruneJob {
-  private readonly warnings: string[] = [];
+  private readonly study: CandidateStudy;
   private readonly seed: number;
 
   constructor(
@@ -135,10 +82,11 @@ class PruneJob {
     private readonly solver: BlockRowSolver,
     private readonly samples: Samples,
     private readonly batchSize: number,
-    private readonly dense: ScratchModel,
+    dense: ScratchModel,
     private readonly progress: Progress,
   ) {
     this.seed = options.seed ?? 0;
+    this.study = new CandidateStudy(network, options, solver, samples, batchSize, dense, progress);
   }
 
   async run(): Promise<PruneResult> {
@@ -147,8 +95,8 @@ class PruneJob {
     checkLayerNames(options, descriptions);
     const choose = (scaled: PruneOptions) => Promise.all(descriptions.map((layer) => chooseForLayer(scaled, layer)));
     const choices = await choose(options);
-    const candidates = await this.findCandidates(choices);
-    const measured = await this.measureLosses(candidates, choices);
+    const candidates = await this.study.findCandidates(choices);
+    const measured = await this.study.measureLosses(candidates, choices);
     const pruneTo = async (share: number) => {
       const scaled = scaleSparsity(options, share);
       const plans = settlePlans(
@@ -188,139 +136,13 @@ class PruneJob {
     return {...best, report: {...report, repair: {...report.repair!, warnings}}};
   }
 
-  /** The layers that may be pruned, with what their weights are worth. */
-  private async findCandidates(choices: readonly LayerChoice[]): Promise<ReadonlyMap<string, CandidateLayer>> {
-    const {network, samples, progress, solver, batchSize} = this;
-    const walked = new Map(network.walk.map((layer) => [layer.name, layer]));
-    const chosen = network.layers.flatMap((layer, i) => {
-      const choice = choices[i];
-      const walk = walked.get(layer.description.name);
-      return 'leftAlone' in choice || layer.fixed !== undefined || !walk ? [] : [{layer, choice, walk}];
-    });
-    progress.begin('sensitivities', 0.1);
-    const importance = await this.measureImportance(
-      chosen.map(({walk}) => walk),
-      pickEvenly(samples.fit, SENSITIVITY_SAMPLES),
-    );
-    progress.begin('moments', 0.1);
-    const moments = await inputMoments(
-      this.dense,
-      chosen.map(({walk}) => walk),
-      samples,
-      this.studied(),
-      batchSize,
-      this.seed,
-      progress,
-    );
-    const candidates = new Map<string, CandidateLayer>();
-    for (const [i, {layer, choice, walk}] of chosen.entries()) {
-      const {name} = layer.description;
-      const dense = {
-        filter: readFilter(network.graph, layer),
-        bias: walk.bias === null ? null : network.graph.weightValues(walk.bias),
-      };
-      const shape = fitShape(blockGrid(this.options.pattern ?? '1xN', layer.description, 1));
-      const candidate = await makeCandidate(solver, name, shape, dense, importance[i], moments[i]);
-      candidates.set(name, {candidate, layer: walk, sizes: choice.n === 'auto' ? AUTO_SIZES : [choice.n]});
-    }
-    return candidates;
-  }
-
-  private studied(): number[] {
-    return pickEvenly(this.samples.fit, STUDY_SAMPLES);
-  }
-
-  /** Others than those that trials are fitted to, where there are enough: what a fit has seen looks too cheap to prune. */
-  private tried(): number[] {
-    const studied = new Set(this.studied());
-    const others = this.samples.fit.filter((index) => !studied.has(index));
-    return pickEvenly(others.length >= CURVE_SAMPLES ? others : this.samples.fit, CURVE_SAMPLES);
-  }
-
-  private async measureImportance(layers: readonly WalkLayer[], which: readonly number[]): Promise<Float64Array[]> {
-    const filters = layers.map(({layer}) => layer!.description.outChannels);
-    const probed = layers.map(({name, clip}, i) => ({name, clip, filters: filters[i]}));
-    const inner = this.network.innerTensors();
-    const linear = this.network.walk.filter(({clip}) => !clip).map(({name}) => name);
-    const size = Math.min(this.batchSize, 4);
-    const measure = (withOutputs: boolean) => {
-      let batch = 0;
-      const tell = () => this.progress.tell((++batch * size) / which.length);
-      const {artifacts} = this.network;
-      const others = withOutputs ? inner : linear;
-      return outputImportance(artifacts, probed, others, this.samples, which, size, this.seed, tell, withOutputs);
-    };
-    try {
-      // Behind the outputs of detectors are ops without a gradient; what the layers give before them has one.
-      return await measure(true).catch((error: unknown) => {
-        this.options.signal?.throwIfAborted();
-        if (linear.length === 0) throw error;
-        this.warnings.push(
-          `The outputs have no gradient (${firstLine(error)}): sensitivities are those of the layers before them.`,
-        );
-        return measure(false);
-      });
-    } catch (error) {
-      this.options.signal?.throwIfAborted();
-      this.warnings.push(
-        `No gradient could be taken (${firstLine(error)}): all channels of a layer count alike, which ` +
-          'costs accuracy.',
-      );
-      return filters.map((count) => new Float64Array(count).fill(1));
-    }
-  }
-
-  /** Losses of layers pruned alone, where rates or sizes of blocks hang on them. */
-  private async measureLosses(
-    candidates: ReadonlyMap<string, CandidateLayer>,
-    choices: readonly LayerChoice[],
-  ): Promise<MeasuredLosses | undefined> {
-    const budget = budgetOf(this.options);
-    if (!budget && choices.every(({n}) => n !== 'auto')) {
-      this.progress.extend(-LOSSES);
-      return undefined;
-    }
-    const {network, samples, progress, solver, batchSize} = this;
-    progress.begin('losses of single layers', LOSSES);
-    const copy = new ScratchModel(network.artifacts);
-    try {
-      const losses = await lossCurves(
-        [...candidates.values()],
-        solver,
-        {dense: this.dense, pruned: copy},
-        network.outputs,
-        samples,
-        this.tried(),
-        batchSize,
-        budget?.share ?? 0.5,
-        this.seed,
-        progress,
-        {
-          graph: network.graph,
-          frontiers: new Frontiers(
-            network.graph,
-            network.order,
-            network.outputs.map(({name}) => name),
-            true,
-          ),
-        },
-      );
-      return ({description}, n) => {
-        const curve = losses.get(description.name)?.get(n);
-        return curve && interpolateLoss(curve);
-      };
-    } finally {
-      copy.dispose();
-    }
-  }
-
   private async pruneAs(
     plans: readonly LayerPlan[],
     candidates: ReadonlyMap<string, CandidateLayer>,
     options: PruneOptions,
   ): Promise<PruneResult> {
     const {network, progress, samples, batchSize} = this;
-    const warnings = [...this.warnings];
+    const warnings = [...this.study.warnings];
     const graph = ModelGraph.from(network.artifacts);
     const method = orderMethod({rearrange: 'search', ...options});
     const pruned = network.layers.filter((_, i) => method !== 'none' && 'sparsity' in plans[i]);
@@ -437,12 +259,6 @@ function shareOfZeros(values: Float32Array): number {
   let zeros = 0;
   for (const value of values) if (value === 0) zeros++;
   return zeros / values.length;
-}
-
-const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0];
-
-function fitShape({shape: {kh, kw, inChannels, outChannels}, n}: BlockGrid): FitShape {
-  return {filters: outChannels, channels: inChannels, taps: kh * kw, n};
 }
 
 /** Values by output channel in the order that the channels have now. */

@@ -12,16 +12,16 @@ import {
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import {readDataFormat, readFusedOps, readPadding, readSpatial, stringAttr} from './attributes';
+import {throughActivation} from './kernelGradients';
+import type {GraphNode, ModelGraph} from './modelGraph';
+import {CONVOLUTION_OPS, DEPTHWISE_OPS} from './opFamilies';
 import {
   depthwiseFilterGradient,
   depthwiseInputGradient,
   filterGradient,
   inputGradient,
   runKernel,
-  throughActivation,
-} from './kernelGradients';
-import type {GraphNode, ModelGraph} from './modelGraph';
-import {CONVOLUTION_OPS, DEPTHWISE_OPS} from './opFamilies';
+} from './windowGradients';
 
 const OP = 'TrainableConvolution';
 const ATTRIBUTE = 'convolution';

@@ -19,6 +19,7 @@ import type {WalkLayer} from './walkLayers';
 import {
   BlockLeastSquares,
   chooseBlocks,
+  type BlockGrid,
   transpose as transposeMatrix,
   type BlockFit,
   type BlockRowSolver,
@@ -66,6 +67,11 @@ export interface FitTask {
   readonly importance: Float64Array;
   /** It has one row a sample to learn from. */
   readonly isClassifier: boolean;
+}
+
+/** A grid of blocks as least squares has it. */
+export function fitShape({shape: {kh, kw, inChannels, outChannels}, n}: BlockGrid): FitShape {
+  return {filters: outChannels, channels: inChannels, taps: kh * kw, n};
 }
 
 /** Ridge a column, and its bounds, in units of the mean of the normal matrix's diagonal. */

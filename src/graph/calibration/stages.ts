@@ -38,6 +38,7 @@ export class Stages {
       inner: ordered.comparedInside(),
       seed,
       signal: options.signal,
+      // What it rejects with is the signal's reason, which `distill` ends with by itself.
       onStep: (done, _, steps) => void progress.tell(done / steps).catch(() => undefined),
       evaluate: async (artifacts) => (await this.meter(ordered, artifacts, teacher, samples.keptOut)).loss,
     });
