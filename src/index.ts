@@ -44,14 +44,13 @@ export {
   type TaskReport,
 } from './backend';
 export {inspectModel, type InspectedModel, type InspectModelOptions} from './inspectModel';
-export {pruneGraphModel, pruneOnLoad} from './pruneModels';
+export {pruneGraphModel, pruneLayersModel, pruneOnLoad} from './pruneModels';
 export {inspectPlans, measurePlan, planLayersModel} from './modelPlans';
 export {
   applyMasks,
   getMasks,
   maskCallback,
   packArtifacts,
-  pruneLayersModel,
   saveBlockSparse,
   unpackArtifacts,
   type BudgetReport,

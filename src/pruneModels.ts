@@ -2,7 +2,10 @@
 import type {io} from '@tensorflow/tfjs-core';
 import {
   pruneGraphModel as prune,
+  pruneLayersModel as pruneLayers,
   pruneOnLoad as pruneLoaded,
+  type LayersPruneReport,
+  type PrunableLayersModel,
   type PruneOnLoadOptions,
   type PruneOptions,
   type PruneResult,
@@ -27,6 +30,27 @@ const openSolver = () => createBlockRowSolver();
  */
 export function pruneGraphModel(artifacts: io.ModelArtifacts, options: PruneOptions): Promise<PruneResult> {
   return prune(artifacts, options, openSolver);
+}
+
+/**
+ * Prunes a functional or sequential model of tfjs-layers by the options of `pruneGraphModel`: the kernels of Conv2D, the
+ * pointwise ones of SeparableConv2D, and those of Dense on request. The weights change in place: the model saves as ever,
+ * and trains on (see `getMasks`). Its variables stay, too, but what an optimiser has gathered about channels that were
+ * rearranged does not follow them: compile the model after pruning.
+ *
+ * Layers stay where they are, their outputs may come in another order of channels. So models that share layers with this
+ * one and are cut off between them, say to get at features, are to be made of the pruned model; `rearrange: false` keeps
+ * all orders. Layers called more than once, and whatever is used by layers outside the model, keep theirs.
+ *
+ * With `calibration` weights are repaired as those of a graph model. A batch normalisation stays a layer of its own: of what
+ * is before it all values are fitted, those too that an activation behind it would cut off.
+ *
+ * @throws TypeError for what is no layers model, Error for one that is not built yet, and where samples are given for one
+ *     with layers that hang on more than their inputs.
+ * @throws TypeError or RangeError for options that make no sense, naming the option or layer.
+ */
+export function pruneLayersModel(model: PrunableLayersModel, options: PruneOptions): Promise<LayersPruneReport> {
+  return pruneLayers(model, options, openSolver);
 }
 
 /**

@@ -1,6 +1,8 @@
 import {GraphSketch} from './graphSketch';
 import {translateLayer} from './layerOps';
+import {passOn} from './layerRuns';
 import {
+  inferLayer,
   isLayersModel,
   layerPaths,
   type LayerCallLike,
@@ -27,6 +29,7 @@ interface Scope {
   readonly nodes: Map<SymbolicTensorLike, string>;
   /** Whether the model's layers are called elsewhere, too. */
   readonly shared: boolean;
+  readonly outputs: readonly SymbolicTensorLike[];
 }
 
 /**
@@ -43,7 +46,7 @@ export function sketchLayersModel(model: PrunableLayersModel): LayersGraph {
   const seen = new Set<LayerCallLike>();
 
   const expand = ({inputs, outputs}: PrunableLayersModel, nodes: readonly string[], shared: boolean): string[] => {
-    const scope = {nodes: new Map(inputs.map((tensor, i) => [tensor, nodes[i]])), shared};
+    const scope = {nodes: new Map(inputs.map((tensor, i) => [tensor, nodes[i]])), shared, outputs};
     scopes.push(scope);
     return outputs.map((tensor) => visit(tensor, scope));
   };
@@ -66,17 +69,20 @@ export function sketchLayersModel(model: PrunableLayersModel): LayersGraph {
     const name = paths.get(layer) ?? layer.name;
     const guarded = (nodes: readonly string[], tensors: readonly SymbolicTensorLike[]): string[] =>
       shared && layer.weights.length > 0
-        ? nodes.flatMap((node, i) => sketch.opaque(`${name}/shared`, 'SharedLayer', [node], [tensors[i].shape]))
+        ? nodes.flatMap((node, i) => sketch.opaque(`${name}/shared`, 'SharedLayer', [node], [tensors[i].shape], passOn))
         : [...nodes];
     const [inputShapes, outputShapes] = [call.inputTensors, call.outputTensors].map((list) =>
       list.map(({shape}) => shape),
     );
     const sources = guarded(inputs, call.inputTensors);
-    const result = translateLayer({sketch, layer, name, inputs: sources, inputShapes, outputShape: outputShapes[0]});
+    const [first] = call.inputTensors;
+    const takesAlone = first?.sourceLayer.outboundNodes.length === 1 && !scope.outputs.includes(first);
+    const [outputShape] = outputShapes;
+    const result = translateLayer({sketch, layer, name, inputs: sources, inputShapes, outputShape, takesAlone});
     if (typeof result === 'string') return guarded([result], call.outputTensors);
     const className = layer.getClassName();
     if (layer.weights.length > 0) leftAlone.set(layer, {name, className, ...result});
-    return sketch.opaque(name, `${className}Layer`, sources, outputShapes);
+    return sketch.opaque(name, `${className}Layer`, sources, outputShapes, inferLayer(layer));
   };
 
   const placeholders = model.inputs.map(({sourceLayer, shape}) => sketch.input(sourceLayer.name, shape));
@@ -85,7 +91,7 @@ export function sketchLayersModel(model: PrunableLayersModel): LayersGraph {
     for (const [tensor, node] of nodes) {
       const outside = tensor.sourceLayer.outboundNodes.filter((call) => !seen.has(call));
       if (outside.some(({inputTensors}) => inputTensors.includes(tensor))) {
-        sketch.output(sketch.node(`${node}/outside`, 'LayerOutsideTheModel', [node]));
+        sketch.output(sketch.node(`${node}/outside`, 'LayerOutsideTheModel', [node], {}, passOn));
       }
     }
   }

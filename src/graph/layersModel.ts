@@ -32,6 +32,8 @@ export interface PrunableLayer {
   readonly outboundNodes: readonly LayerCallLike[];
   getClassName(): string;
   getConfig(): object;
+  /** Computes the outputs for tensors. */
+  apply(inputs: Tensor[], options?: {readonly training: boolean}): unknown;
   /** These three of a model. */
   readonly layers?: readonly PrunableLayer[];
   readonly inputs?: readonly SymbolicTensorLike[];
@@ -64,6 +66,12 @@ export function layerPaths(model: PrunableLayersModel): Map<PrunableLayer, strin
   walk(model.layers, '');
   return paths;
 }
+
+/** What a layer computes of tensors in an inference. */
+export const inferLayer =
+  (layer: PrunableLayer) =>
+  (inputs: Tensor[]): Tensor | Tensor[] =>
+    layer.apply(inputs, {training: false}) as Tensor | Tensor[];
 
 /** A layer's weight by its name within the layer, e.g. 'kernel'. */
 export function weightOf(layer: PrunableLayer, key: string): LayerWeight | undefined {

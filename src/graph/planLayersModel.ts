@@ -65,7 +65,8 @@ export function planLayers(model: LayersModelLike, runs: RepeatedRuns): () => vo
   return undo;
 }
 
-function findStateful(layers: readonly LayerLike[]): LayerLike | undefined {
+/** The first layer, or layer within a layer, that keeps a state between inferences. */
+export function findStateful(layers: readonly LayerLike[]): LayerLike | undefined {
   for (const layer of layers) {
     const inner = findStateful(layer.layers ?? (layer.layer ? [layer.layer] : []));
     if (inner) return inner;

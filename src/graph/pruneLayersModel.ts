@@ -1,7 +1,8 @@
 import {tensor} from '@tensorflow/tfjs-core';
 import {sketchLayersModel, type LayerLeftAlone} from './layersGraph';
-import {isLayersModel, type PrunableLayersModel} from './layersModel';
-import {pruneGraphModel} from './prune';
+import {isLayersModel, layerPaths, type PrunableLayersModel} from './layersModel';
+import {findStateful} from './planLayersModel';
+import {pruneGraphModel, type OpenSolver} from './prune';
 import type {PruneOptions} from './pruneOptions';
 import type {PruneReport} from './pruneReport';
 
@@ -12,19 +13,15 @@ export interface LayersPruneReport extends PruneReport {
 }
 
 /**
- * Prunes a functional or sequential model of tfjs-layers by the options of `pruneGraphModel`: the kernels of Conv2D, the
- * pointwise ones of SeparableConv2D, and those of Dense on request. The weights change in place: the model saves as ever,
- * and trains on (see `getMasks`). Its variables stay, too, but what an optimiser has gathered about channels that were
- * rearranged does not follow them: compile the model after pruning.
+ * Prunes a model of tfjs-layers in place: `pruneLayersModel` of the package.
  *
- * Layers stay where they are, their outputs may come in another order of channels. So models that share layers with this
- * one and are cut off between them, say to get at features, are to be made of the pruned model; `rearrange: false` keeps
- * all orders. Layers called more than once, and whatever is used by layers outside the model, keep theirs.
- *
- * @throws TypeError for what is no layers model, Error for one that is not built yet, and where samples are given.
- * @throws TypeError or RangeError for options that make no sense, naming the option or layer.
+ * @param openSolver solves the least squares problems of a calibration
  */
-export async function pruneLayersModel(model: PrunableLayersModel, options: PruneOptions): Promise<LayersPruneReport> {
+export async function pruneLayersModel(
+  model: PrunableLayersModel,
+  options: PruneOptions,
+  openSolver?: OpenSolver,
+): Promise<LayersPruneReport> {
   if (!isLayersModel(model)) {
     throw new TypeError(
       'pruneLayersModel: a model of tfjs-layers expected, as loadLayersModel gives it. For graph models there is pruneGraphModel.',
@@ -33,15 +30,11 @@ export async function pruneLayersModel(model: PrunableLayersModel, options: Prun
   if (model.outputs.length === 0) {
     throw new Error(`pruneLayersModel: model '${model.name}' is not built: give its first layer an inputShape.`);
   }
-  if (options.calibration !== undefined) {
-    throw new Error(
-      "pruneLayersModel: 'calibration' goes with graph models alone. Convert the model to one (tensorflowjs_converter " +
-        '--output_format=tfjs_graph_model) and use pruneGraphModel, or train on under masks: see maskCallback.',
-    );
-  }
+  if (options.calibration !== undefined) checkComputable(model);
   const {sketch, leftAlone} = sketchLayersModel(model);
   const before = await sketch.toArtifacts();
-  const {artifacts, report} = await pruneGraphModel(before, options);
+  const close = sketch.open();
+  const {artifacts, report} = await pruneGraphModel(before, options, openSolver).finally(close);
   // All is computed by now: an error leaves the model as it was.
   for (const {weight, values} of [...sketch.changedWeights(before, artifacts)]) {
     const pruned = tensor(values, weight.shape as number[]);
@@ -49,4 +42,20 @@ export async function pruneLayersModel(model: PrunableLayersModel, options: Prun
     pruned.dispose();
   }
   return {...report, others: leftAlone};
+}
+
+/** @throws Error that names a layer whose outputs do not follow from its inputs and weights alone. */
+function checkComputable(model: PrunableLayersModel): void {
+  const refuse = (name: string, why: string): never => {
+    throw new Error(
+      `pruneLayersModel: layer '${name}' ${why}, so what the model computes cannot be followed layer by layer. Leave ` +
+        'calibration out, or convert the model to a graph model.',
+    );
+  };
+  const stateful = findStateful(model.layers);
+  if (stateful) refuse(stateful.name, 'is stateful');
+  for (const [layer, path] of layerPaths(model)) {
+    const {maskZero} = layer.getConfig() as {readonly maskZero?: boolean};
+    if (maskZero || layer.getClassName() === 'Masking') refuse(path, 'makes a mask');
+  }
 }

@@ -25,6 +25,7 @@ import {countLayer} from './layerCounts';
 import {chooseForLayer} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
 import {settlePlans, type LayerPlan} from './layerPlans';
+import {isSketch} from './layerRuns';
 import {ModelGraph} from './modelGraph';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
@@ -52,7 +53,7 @@ export async function pruneWithSamples(
   if (options.repair === 'distill') progress.extend(DISTILLING);
   progress.begin('reading samples', 0.05);
   await progress.tell(0);
-  const cleaned = cleanUpGraph(artifacts).artifacts;
+  const cleaned = isSketch(artifacts) ? artifacts : cleanUpGraph(artifacts).artifacts;
   const network = new DenseNetwork(cleaned);
   const {seed = 0} = options;
   const samples = await Samples.read(

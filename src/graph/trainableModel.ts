@@ -3,6 +3,7 @@ import {GraphModel} from '@tensorflow/tfjs-converter';
 import {engine, io, keep, scalar, sum, tensor, type NamedTensorMap, type Tensor} from '@tensorflow/tfjs-core';
 import type {Executor} from './executor';
 import {registerGradients, taped} from './kernelGradients';
+import {asRun} from './layerRuns';
 import {ModelGraph, type GraphNode} from './modelGraph';
 import {CONVOLUTION_OPS, DEPTHWISE_OPS, MATMUL_OPS} from './opFamilies';
 import {topologicalOrder} from './topologicalOrder';
@@ -35,7 +36,7 @@ function load(
     weights[name] = tensor(values.slice(), [...shape]);
   }
   const model = new GraphModel('');
-  (model as unknown as Internals).loadWithWeightMap(artifacts, weights);
+  (model as unknown as Internals).loadWithWeightMap(asRun(artifacts), weights);
   return model;
 }
 

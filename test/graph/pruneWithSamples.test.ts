@@ -4,23 +4,12 @@ import type {io} from '@tensorflow/tfjs-core';
 import {ModelGraph, pruneGraphModel, pruneOnLoad, type PruneOptions} from '../../src/graph';
 import {createBlockRowSolver} from '../../src/runtime';
 import {useVariant} from '../support/backends';
-import {randomFloats, randomNumbers} from '../support/random';
-import {LAYERS, network, SIZE} from './repairNetwork';
+import {LAYERS, network, SIZE, smoothImage, smoothImages} from './repairNetwork';
 import {run} from './smallGraphs';
 
 const SAMPLES = 60;
 
-/** Smooth images: neighbouring pixels are alike, as in photographs, so that fits carry over. */
-function sample(index: number): tf.Tensor4D {
-  return tf.tidy(() => {
-    const coarse = tf.tensor4d(randomFloats(3 * 3 * 3, randomNumbers(100 + index)), [1, 3, 3, 3]);
-    return tf.image.resizeBilinear(coarse, [SIZE, SIZE]);
-  });
-}
-
-function* samples(count = SAMPLES): Generator<tf.Tensor4D> {
-  for (let i = 0; i < count; i++) yield sample(i);
-}
+const samples = (count = SAMPLES) => smoothImages(count);
 
 const options: PruneOptions = {n: 4, sparsity: 0.5, layers: LAYERS, calibration: () => samples()};
 
@@ -60,7 +49,7 @@ describe('pruning with samples', () => {
   test('gives what the report measured when the model is run', async () => {
     const dense = network();
     const {artifacts, report} = await prune(dense);
-    const x = sample(1000);
+    const x = smoothImage(1000);
     const [[before], [after]] = [run(dense, {x}), run(artifacts, {x})];
     x.dispose();
     const {relativeError} = report.repair!.stages[1].keptOut;
@@ -268,7 +257,7 @@ describe('pruning with samples', () => {
     const reports: number[] = [];
     pruneOnLoad({...options, onReport: ({repair}) => reports.push(repair!.samplesFit)}, () => createBlockRowSolver(1));
     try {
-      const x = sample(3);
+      const x = smoothImage(3);
       const model = await loadGraphModel(tf.io.fromMemory(network()));
       const output = model.predict(x) as tf.Tensor;
       expect(output.dataSync().every(Number.isFinite)).toBe(true);

@@ -1,5 +1,7 @@
 // A small network with all that a repair has to deal with.
+import * as tf from '@tensorflow/tfjs-core';
 import type {io} from '@tensorflow/tfjs-core';
+import {randomFloats, randomNumbers} from '../support/random';
 import {ConvGraphBuilder} from './convGraphs';
 
 export const SIZE = 8;
@@ -27,4 +29,16 @@ export function network({batch = -1, end = 'Softmax', bias = true}: Shape = {}):
   const logits = g.matMul('logits', g.reduce('mean', 'Mean', wide, [1, 2], false), 6);
   const scaled = g.add('scaled', 'Mul', [logits, g.floats('scale', [1], [0.1])]);
   return g.artifacts([g.add('out', end, [scaled])]);
+}
+
+/** Smooth images: neighbouring pixels are alike, as in photographs, so that fits carry over. */
+export function smoothImage(index: number): tf.Tensor4D {
+  return tf.tidy(() => {
+    const coarse = tf.tensor4d(randomFloats(3 * 3 * 3, randomNumbers(100 + index)), [1, 3, 3, 3]);
+    return tf.image.resizeBilinear(coarse, [SIZE, SIZE]);
+  });
+}
+
+export function* smoothImages(count: number, from = 0): Generator<tf.Tensor4D> {
+  for (let i = 0; i < count; i++) yield smoothImage(from + i);
 }

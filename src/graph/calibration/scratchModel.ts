@@ -1,6 +1,7 @@
 import type {GraphModel} from '@tensorflow/tfjs-converter';
 import {keep, tensor, type io, type NamedTensorMap, type Tensor} from '@tensorflow/tfjs-core';
 import type {Executor} from '../executor';
+import {asRun} from '../layerRuns';
 import {loadAsIs} from '../loadHook';
 
 /** Ops that `execute` cannot run. */
@@ -14,7 +15,7 @@ export class ScratchModel {
   private readonly isAsynchronous: boolean;
 
   constructor(artifacts: io.ModelArtifacts) {
-    this.model = loadAsIs(artifacts);
+    this.model = loadAsIs(asRun(artifacts));
     this.executor = (this.model as unknown as {executor: Executor}).executor;
     this.isAsynchronous = Object.values(this.executor.graph.nodes).some((node) => ASYNCHRONOUS.test(node!.op));
   }
