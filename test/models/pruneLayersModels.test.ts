@@ -48,7 +48,7 @@ describe('a real layers model', () => {
     const model = await load(path);
     const [before, weights] = [outputOf(model, size, scale), weightsOf(model)];
     const report = await pruneLayersModel(model, {n: 4, sparsity: 0});
-    expect(report.layers.filter(({op}) => op === 'Conv2D')).toHaveLength(COUNTS[name].convolutions);
+    expect(report.layers.filter(({op}) => op.endsWith('Conv2D'))).toHaveLength(COUNTS[name].convolutions);
     expect(report.totals.layersRearranged).toBeGreaterThan(2);
     expect(report.others).toEqual([]);
     expect(sameBits(weightsOf(model), weights)).toBe(false);
