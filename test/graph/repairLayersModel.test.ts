@@ -160,6 +160,35 @@ describe('pruning a layers model with samples', () => {
     expect(model.getWeights().map((weight) => [...weight.dataSync()])).toEqual(before);
   });
 
+  test('takes models whose outputs are images of more values than a call takes arguments', async () => {
+    const size = 72;
+    const images = layers.sequential({
+      layers: [
+        conv2d({
+          name: 'a',
+          inputShape: [size, size, 3],
+          filters: 8,
+          kernelSize: 3,
+          activation: 'relu',
+          padding: 'same',
+        }),
+        conv2d({name: 'b', filters: 16, kernelSize: 1, activation: 'relu'}),
+        conv2d({name: 'c', filters: 16, kernelSize: 1}),
+      ],
+    }) as layers.LayersModel;
+    const calibration = function* () {
+      for (const image of smoothImages(32)) {
+        yield tf.image.resizeBilinear(image, [size, size]);
+        image.dispose();
+      }
+    };
+    const {repair} = await prune(images, {layers: ['b'], calibration});
+    const [pruned, closed] = repair!.stages;
+    expect(closed.keptOut.relativeError).toBeLessThan(pruned.keptOut.relativeError);
+    expect(closed.keptOut.decibels).toBeGreaterThan(pruned.keptOut.decibels!);
+    images.dispose();
+  });
+
   test('refuses layers that keep a state or make a mask, by name', async () => {
     const recurrent = layers.sequential({
       layers: [
