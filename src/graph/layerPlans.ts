@@ -1,7 +1,7 @@
 /** N and rate of every layer: as the options say, or as scores and the cost model tell where they leave it open. */
 import {BLOCK_SIZES, type BlockSize} from '../packed';
 import type {LayerGeometry} from '../plan';
-import {allocate, blockGrid, blockScores, layerSeed} from '../pruning';
+import {allocate, blockGrid, blockScores, layerSeed, type RatePoint} from '../pruning';
 import type {LayerChoice} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
 import type {ModelGraph} from './modelGraph';
@@ -23,6 +23,9 @@ export type LayerPlan = {readonly n: BlockSize; readonly timing?: LayerTiming} &
 
 const UNKNOWN_PIXELS = 'the graph does not tell its output pixels, which the budget counts';
 const NOT_FINITE = 'its weights are not all finite, so that their scores have no sum';
+
+/** The loss of a size of blocks that was not tried. */
+const UNTRIED = 1e30;
 
 /** A layer whose rate or N is open. */
 interface OpenLayer {
@@ -99,12 +102,16 @@ function curvesOf(
       const grid = blockGrid(pattern, geometry.filter, n);
       const scores = blockScores(criterion, filter, grid.shape, grid.n, layerSeed(seed, name));
       curve = rateCurve(filter, grid, scores, geometry, most);
-      if (measured) curve = {...curve, lost: curve.rates.map(measured(layer, n) ?? (() => 1e30))};
+      if (measured) curve = {...curve, lost: curve.rates.map(measured(layer, n) ?? (() => UNTRIED))};
       curves.set(key, curve);
     }
     return curve;
   };
 }
+
+/** What 'auto' chooses from beside N = 4. */
+const otherSizes = ({description}: Layer): BlockSize[] =>
+  BLOCK_SIZES.filter((n) => n !== 4 && description.outChannels >= 2 * n);
 
 /** The N, and its rate, that loses least of those that are expected to take no longer than N = 4 at a given rate. */
 function atSameTime({layer, most, curve}: OpenLayer, rate: number): {n: BlockSize; sparsity: number} {
@@ -113,8 +120,7 @@ function atSameTime({layer, most, curve}: OpenLayer, rate: number): {n: BlockSiz
   let least = four.lost.at(-1)!;
   let best: {n: BlockSize; sparsity: number} = {n: 4, sparsity: rate};
   if (!(time < four.ms[0])) return best;
-  for (const n of BLOCK_SIZES) {
-    if (n === 4 || layer.description.outChannels < 2 * n) continue;
+  for (const n of otherSizes(layer)) {
     const {rates, lost, ms} = curve(n, most);
     const i = ms.findIndex((value) => value <= time);
     if (i < 0 || lost[i] >= least) continue;
@@ -126,50 +132,75 @@ function atSameTime({layer, most, curve}: OpenLayer, rate: number): {n: BlockSiz
 
 /** The plans of all layers under a budget, by the layers' indices. */
 function spreadBudget(layers: readonly OpenLayer[], budget: Budget): Array<[number, LayerPlan]> {
-  const sizes = layers.map(({n}) => (n === 'auto' ? 4 : n));
-  const spread = () => {
-    const curved = layers.map(({layer, curve, most}, i) => ({layer, curve: curve(sizes[i], most)}));
-    return spreadCurves(curved, budget);
-  };
-  let rates = spread();
-  if (layers.some(({n}) => n === 'auto')) {
+  // Of time, all N of all layers compete at once. Of weights N = 1 would always win, however slow it is.
+  const together = budget.kind === 'latency';
+  const sizes = layers.map(({layer, n}): BlockSize[] =>
+    n === 'auto' ? [4, ...(together ? otherSizes(layer) : [])] : [n],
+  );
+  const spread = () =>
+    spreadOptions(
+      layers,
+      layers.map((layer, i) => optionsOf(layer, sizes[i], budget.kind)),
+      budget,
+    );
+  let chosen = spread();
+  if (!together && layers.some(({n}) => n === 'auto')) {
     layers.forEach((layer, i) => {
-      if (layer.n === 'auto') sizes[i] = atSameTime(layer, rates[i].rate).n;
+      if (layer.n === 'auto') sizes[i] = [atSameTime(layer, chosen[i].rate).n];
     });
-    rates = spread();
+    chosen = spread();
   }
   return layers.map(({index, timing}, i) => {
-    const {rate, vain} = rates[i];
+    const {n, rate, vain} = chosen[i];
     const leftAlone = vain > 0 ? `a rate of ${vain} would not make it faster` : 'the budget is met without it';
-    return [index, {n: sizes[i], timing, ...(rate > 0 ? {sparsity: rate} : {leftAlone})}];
+    return [index, {n, timing, ...(rate > 0 ? {sparsity: rate} : {leftAlone})}];
   });
 }
 
-interface CurvedLayer {
-  readonly layer: Layer;
-  readonly curve: RateCurve;
+/** What may be done with a layer. */
+interface Option extends RatePoint {
+  readonly n: BlockSize;
+  readonly rate: number;
+  readonly ms: number;
+  /** What is left of what the budget is of. */
+  readonly left: number;
 }
 
-/** A rate for each layer, and the one that it was to get or could have and that buys no time; 0 if there is none. */
-function spreadCurves(layers: readonly CurvedLayer[], {kind, share}: Budget): Array<{rate: number; vain: number}> {
-  const points = layers.map(({layer, curve: {lost, weights, ms}}) => {
-    const pixels = kind === 'macs' ? layer.description.outputPixels! : 1;
+/** The layer as it is, and all rates of some N. */
+function optionsOf({layer, most, curve}: OpenLayer, sizes: readonly BlockSize[], kind: Budget['kind']): Option[] {
+  const pixels = kind === 'macs' ? layer.description.outputPixels! : 1;
+  const options = sizes.flatMap((n) => {
+    const {rates, lost, weights, ms} = curve(n, most);
     const amounts = kind === 'latency' ? ms : weights.map((count) => count * pixels);
-    return lost.map((value, j) => ({lost: value, saved: amounts[0] - amounts[j], left: amounts[j]}));
+    const all = rates.map((rate, j) => ({
+      ...{n, rate, ms: ms[j], lost: lost[j]},
+      ...{left: amounts[j], saved: amounts[0] - amounts[j]},
+    }));
+    return n === sizes[0] ? all : all.filter(({rate, lost}) => rate > 0 && lost < UNTRIED);
   });
-  const total = points.reduce((sum, [{left}]) => sum + left, 0);
-  const vain = layers.map(({curve: {rates, ms}}) => (ms.some((value) => value < ms[0]) ? 0 : rates.at(-1)!));
+  return options;
+}
+
+/** An option for each layer, and the rate that it was to get or could have and that buys no time; 0 if there is none. */
+function spreadOptions(
+  layers: readonly OpenLayer[],
+  options: readonly Option[][],
+  {kind, share}: Budget,
+): Array<Option & {readonly vain: number}> {
+  const points = options.map((list) => [...list]);
+  const total = options.reduce((sum, [{left}]) => sum + left, 0);
+  const buysTime = (list: readonly Option[], {ms}: Option) => ms < list[0].ms;
+  const vain = options.map((list, i) => (list.some((option) => buysTime(list, option)) ? 0 : layers[i].most));
   for (;;) {
-    const most = points.reduce((sum, curve) => sum + Math.max(...curve.map(({saved}) => saved)), 0);
+    const most = points.reduce((sum, list) => sum + Math.max(...list.map(({saved}) => saved)), 0);
     if (most < (share - 1e-9) * total) throw outOfReach(kind, share, most / total);
-    const chosen = allocate(points, share * total);
-    const inVain = chosen.flatMap((j, i) => (j > 0 && !(layers[i].curve.ms[j] < layers[i].curve.ms[0]) ? [i] : []));
+    const chosen = allocate(points, share * total).map((j, i) => points[i][j]);
+    const inVain = chosen.flatMap((option, i) => (option.rate > 0 && !buysTime(options[i], option) ? [i] : []));
     for (const i of inVain) {
-      const {rates, ms} = layers[i].curve;
-      vain[i] ||= rates[chosen[i]];
-      points[i] = points[i].map((point, j) => (ms[j] < ms[0] ? point : {...point, lost: 0, saved: 0}));
+      vain[i] ||= chosen[i].rate;
+      points[i] = options[i].map((option) => (buysTime(options[i], option) ? option : {...option, lost: 0, saved: 0}));
     }
-    if (inVain.length === 0) return chosen.map((j, i) => ({rate: layers[i].curve.rates[j], vain: vain[i]}));
+    if (inVain.length === 0) return chosen.map((option, i) => ({...option, vain: vain[i]}));
   }
 }
 

@@ -41,7 +41,8 @@ export interface PruneOptions extends CalibrationOptions {
    *
    * 'auto' takes for each layer the N that keeps most score at the time that N = 4 is expected to take at the layer's
    * rate. The rate asked is then that of N = 4: with another N the layer gets the least rate that takes no longer. Under a
-   * budget the rates are spread anew over the N chosen. Where the rate buys no time, N is 4.
+   * budget of macs or weights the rates are spread anew over the N chosen; under one of latency all N of all layers
+   * compete for it. Where the rate buys no time, N is 4.
    */
   readonly n?: PerLayer<BlockSize | 'auto'>;
   /**

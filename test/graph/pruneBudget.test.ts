@@ -237,4 +237,12 @@ describe("N chosen by layer ('auto')", () => {
     // Rates are whole percents: what is lost is known to a thousandth.
     expect(total(auto)).toBeLessThanOrEqual(1.001 * total(four));
   });
+
+  test.each([0.2, 0.4, 0.5])('meets a budget of %s of the time with no more lost than any single N', (latency) => {
+    const total = (n: PruneOptions['n']) =>
+      prune({sparsity: {latency}, n, rearrange: false}).layers.reduce((sum, entry) => sum + lost(entry), 0);
+    const auto = total('auto');
+    // Rates are whole percents, and the best of the curves' hulls need not be the best of all.
+    for (const n of [1, 2, 4, 8, 16] as const) expect(auto).toBeLessThanOrEqual(1.005 * total(n));
+  });
 });
