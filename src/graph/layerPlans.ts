@@ -132,29 +132,46 @@ function atSameTime({layer, most, curve}: OpenLayer, rate: number): {n: BlockSiz
 
 /** The plans of all layers under a budget, by the layers' indices. */
 function spreadBudget(layers: readonly OpenLayer[], budget: Budget): Array<[number, LayerPlan]> {
-  // Of time, all N of all layers compete at once. Of weights N = 1 would always win, however slow it is.
-  const together = budget.kind === 'latency';
-  const sizes = layers.map(({layer, n}): BlockSize[] =>
-    n === 'auto' ? [4, ...(together ? otherSizes(layer) : [])] : [n],
-  );
-  const spread = () =>
-    spreadOptions(
-      layers,
-      layers.map((layer, i) => optionsOf(layer, sizes[i], budget.kind)),
-      budget,
-    );
-  let chosen = spread();
-  if (!together && layers.some(({n}) => n === 'auto')) {
-    layers.forEach((layer, i) => {
-      if (layer.n === 'auto') sizes[i] = [atSameTime(layer, chosen[i].rate).n];
-    });
-    chosen = spread();
+  const isAuto = layers.some(({n}) => n === 'auto');
+  let chosen: readonly ChosenOption[];
+  if (isAuto && budget.kind === 'latency') {
+    chosen = spreadTime(layers, budget);
+  } else {
+    // Of weights N = 1 would always lose least, however slow it is.
+    const sizes = layers.map(({n}): BlockSize[] => [n === 'auto' ? 4 : n]);
+    chosen = orThrow(spreadOptions(layers, sizes, budget), budget);
+    if (isAuto) {
+      layers.forEach((layer, i) => {
+        if (layer.n === 'auto') sizes[i] = [atSameTime(layer, chosen[i].rate).n];
+      });
+      chosen = orThrow(spreadOptions(layers, sizes, budget), budget);
+    }
   }
   return layers.map(({index, timing}, i) => {
     const {n, rate, vain} = chosen[i];
     const leftAlone = vain > 0 ? `a rate of ${vain} would not make it faster` : 'the budget is met without it';
     return [index, {n, timing, ...(rate > 0 ? {sparsity: rate} : {leftAlone})}];
   });
+}
+
+/**
+ * All N of all layers compete for the time. As `allocate` finds the best on the curves' hulls alone, one N for all layers
+ * may turn out better.
+ */
+function spreadTime(layers: readonly OpenLayer[], budget: Budget): readonly ChosenOption[] {
+  const sizesOf = ({layer, n}: OpenLayer): BlockSize[] => (n === 'auto' ? [4, ...otherSizes(layer)] : [n]);
+  const all = orThrow(spreadOptions(layers, layers.map(sizesOf), budget), budget);
+  const total = (chosen: readonly ChosenOption[]) => chosen.reduce((sum, {lost}) => sum + lost, 0);
+  let best = all;
+  for (const one of BLOCK_SIZES) {
+    const sizes = layers.map((layer) => {
+      const open = sizesOf(layer);
+      return open.includes(one) ? [one] : [open[0]];
+    });
+    const {chosen} = spreadOptions(layers, sizes, budget);
+    if (chosen && total(chosen) < total(best)) best = chosen;
+  }
+  return best;
 }
 
 /** What may be done with a layer. */
@@ -169,7 +186,7 @@ interface Option extends RatePoint {
 /** The layer as it is, and all rates of some N. */
 function optionsOf({layer, most, curve}: OpenLayer, sizes: readonly BlockSize[], kind: Budget['kind']): Option[] {
   const pixels = kind === 'macs' ? layer.description.outputPixels! : 1;
-  const options = sizes.flatMap((n) => {
+  return sizes.flatMap((n) => {
     const {rates, lost, weights, ms} = curve(n, most);
     const amounts = kind === 'latency' ? ms : weights.map((count) => count * pixels);
     const all = rates.map((rate, j) => ({
@@ -178,29 +195,45 @@ function optionsOf({layer, most, curve}: OpenLayer, sizes: readonly BlockSize[],
     }));
     return n === sizes[0] ? all : all.filter(({rate, lost}) => rate > 0 && lost < UNTRIED);
   });
-  return options;
 }
 
-/** An option for each layer, and the rate that it was to get or could have and that buys no time; 0 if there is none. */
+/** An option, and the rate that the layer was to get or could have and that buys no time; 0 if there is none. */
+interface ChosenOption extends Option {
+  readonly vain: number;
+}
+
+/** An option for each layer; without one where the budget is out of reach, but for the share `most` of it that is not. */
+interface Spread {
+  readonly chosen?: readonly ChosenOption[];
+  readonly most: number;
+}
+
+function orThrow({chosen, most}: Spread, {kind, share}: Budget): readonly ChosenOption[] {
+  if (!chosen) throw outOfReach(kind, share, most);
+  return chosen;
+}
+
 function spreadOptions(
   layers: readonly OpenLayer[],
-  options: readonly Option[][],
+  sizes: ReadonlyArray<readonly BlockSize[]>,
   {kind, share}: Budget,
-): Array<Option & {readonly vain: number}> {
-  const points = options.map((list) => [...list]);
+): Spread {
+  const options = layers.map((layer, i) => optionsOf(layer, sizes[i], kind));
+  const points = [...options];
   const total = options.reduce((sum, [{left}]) => sum + left, 0);
   const buysTime = (list: readonly Option[], {ms}: Option) => ms < list[0].ms;
   const vain = options.map((list, i) => (list.some((option) => buysTime(list, option)) ? 0 : layers[i].most));
   for (;;) {
-    const most = points.reduce((sum, list) => sum + Math.max(...list.map(({saved}) => saved)), 0);
-    if (most < (share - 1e-9) * total) throw outOfReach(kind, share, most / total);
+    const reach = points.reduce((sum, list) => sum + Math.max(...list.map(({saved}) => saved)), 0);
+    const most = reach / total;
+    if (reach < (share - 1e-9) * total) return {most};
     const chosen = allocate(points, share * total).map((j, i) => points[i][j]);
     const inVain = chosen.flatMap((option, i) => (option.rate > 0 && !buysTime(options[i], option) ? [i] : []));
     for (const i of inVain) {
       vain[i] ||= chosen[i].rate;
       points[i] = options[i].map((option) => (buysTime(options[i], option) ? option : {...option, lost: 0, saved: 0}));
     }
-    if (inVain.length === 0) return chosen.map((option, i) => ({...option, vain: vain[i]}));
+    if (inVain.length === 0) return {most, chosen: chosen.map((option, i) => ({...option, vain: vain[i]}))};
   }
 }
 

@@ -242,7 +242,7 @@ describe("N chosen by layer ('auto')", () => {
     const total = (n: PruneOptions['n']) =>
       prune({sparsity: {latency}, n, rearrange: false}).layers.reduce((sum, entry) => sum + lost(entry), 0);
     const auto = total('auto');
-    // Rates are whole percents, and the best of the curves' hulls need not be the best of all.
-    for (const n of [1, 2, 4, 8, 16] as const) expect(auto).toBeLessThanOrEqual(1.005 * total(n));
+    // Layers that are too thin for larger N are not given them.
+    for (const n of [1, 2, 4] as const) expect(auto).toBeLessThanOrEqual(1.001 * total(n));
   });
 });
