@@ -34,10 +34,10 @@ export async function runJson(script, args, signal) {
   return JSON.parse(lastLine(stdout));
 }
 
-/** The last line, or where Node printed a stack and its version the line that names the error. */
+/** The last line, or behind a stack the line that names the error. */
 function reason(stderr) {
   const errors = stderr.match(/^\w*Error: .*$/gm);
-  return (/\nNode\.js v\S+\s*$/.test(stderr) && errors?.at(-1)) || lastLine(stderr);
+  return (/\n(Node\.js v\S+|\s+at .*)\s*$/.test(stderr) && errors?.at(-1)) || lastLine(stderr);
 }
 
 function lastLine(text) {

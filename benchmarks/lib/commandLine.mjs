@@ -24,12 +24,16 @@ export function readCommand(command, argv) {
   return command.opts();
 }
 
-/** Runs a script: a UserError becomes a line on stderr and the exit code 1. */
+/** Runs a script: a UserError becomes a line on stderr and the exit code 1, any other error ends it with its stack. */
 export async function runMain(name, main) {
   try {
     await main();
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError)) {
+      // Not thrown on: stock's WebAssembly module throws again what is uncaught, and Node prints some of that as 'undefined'.
+      process.stderr.write(`${error?.stack ?? error}\n`);
+      process.exit(1);
+    }
     process.stderr.write(`${name}: ${error.message}\n`);
     process.exitCode = 1;
   }
