@@ -26,12 +26,13 @@ import {chooseForLayer} from './layerChoice';
 import {layerGeometry} from './layerGeometry';
 import {settlePlans, type LayerPlan} from './layerPlans';
 import {isSketch} from './layerRuns';
-import {ModelGraph} from './modelGraph';
+import {givenLayers} from './givenLayers';
+import {ModelGraph, type GraphNode} from './modelGraph';
 import {orderingMethod, type PlannedRate} from './orderingMethods';
 import {planOrders} from './planOrders';
 import type {PruneResult} from './prune';
 import {checkLayerNames} from './pruneChecks';
-import {readFilter, type Layer} from './pruneLayers';
+import {readFilter, type Layer, type LayerDescription} from './pruneLayers';
 import {orderMethod, type PruneOptions} from './pruneOptions';
 import {reportLayer, reportModel} from './pruneReport';
 import {rearrangeChannels, type Rearrangement} from './rearrange';
@@ -55,6 +56,7 @@ export async function pruneWithSamples(
   await progress.tell(0);
   const cleaned = isSketch(artifacts) ? artifacts : cleanUpGraph(artifacts).artifacts;
   const network = new DenseNetwork(cleaned);
+  const given = givenLayers(ModelGraph.from(artifacts), network.graph);
   const {seed = 0} = options;
   const samples = await Samples.read(
     options.calibration!,
@@ -66,7 +68,7 @@ export async function pruneWithSamples(
   const dense = new ScratchModel(cleaned);
   try {
     const batchSize = await usableBatch(dense, network.graph, network.outputs, samples);
-    const job = new PruneJob(network, options, solver, samples, batchSize, dense, progress);
+    const job = new PruneJob(network, given, options, solver, samples, batchSize, dense, progress);
     return await job.run();
   } finally {
     dense.dispose();
@@ -79,6 +81,7 @@ class PruneJob {
 
   constructor(
     private readonly network: DenseNetwork,
+    private readonly given: ReadonlyMap<string, GraphNode>,
     private readonly options: PruneOptions,
     private readonly solver: BlockRowSolver,
     private readonly samples: Samples,
@@ -90,9 +93,15 @@ class PruneJob {
     this.study = new CandidateStudy(network, options, solver, samples, batchSize, dense, progress);
   }
 
+  /** A layer as the user knows it. */
+  private asGiven({description}: Layer): LayerDescription {
+    const {name, op} = this.given.get(description.name) ?? description;
+    return {...description, name, op};
+  }
+
   async run(): Promise<PruneResult> {
     const {network, options} = this;
-    const descriptions = network.layers.map(({description}) => description);
+    const descriptions = network.layers.map((layer) => this.asGiven(layer));
     checkLayerNames(options, descriptions);
     const choose = (scaled: PruneOptions) => Promise.all(descriptions.map((layer) => chooseForLayer(scaled, layer)));
     const choices = await choose(options);
@@ -220,9 +229,13 @@ class PruneJob {
       const keepOrder = 'the option rearrange is false';
       const reports = network.layers.map((layer, i) => {
         const whyNot = method === 'none' ? keepOrder : notRearranged(layer);
-        return reportLayer(layer.description, counts[i], plans[i], whyNot, keptByOrder.get(layer) ?? null);
+        return reportLayer(this.asGiven(layer), counts[i], plans[i], whyNot, keptByOrder.get(layer) ?? null);
       });
       const original = new Map([...renamed].map(([from, to]) => [to, from]));
+      const givenName = (name: string) => {
+        const before = original.get(name) ?? name;
+        return this.given.get(before)?.name ?? before;
+      };
       const stages = [
         ...(await stager.measureDense(ordered.outputs, teacher)),
         await stager.measureAlone('pruned', ordered, maskedOnly(ordered, tasks, result.weights), teacher),
@@ -244,7 +257,7 @@ class PruneJob {
         samplesKeptOut: samples.keptOut.length,
         stages,
         distillationKept,
-        layers: errors.map(({name, relativeError}) => ({name: original.get(name) ?? name, relativeError})),
+        layers: errors.map(({name, relativeError}) => ({name: givenName(name), relativeError})),
         warnings,
         seconds: progress.seconds,
       };

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import type {io} from '@tensorflow/tfjs-core';
-import {ModelGraph, pruneGraphModel, pruneOnLoad, type PruneOptions} from '../../src/graph';
+import {ModelGraph, pruneGraphModel, pruneOnLoad, type PruneOptions, type PruneReport} from '../../src/graph';
 import {createBlockRowSolver} from '../../src/runtime';
 import {useVariant} from '../support/backends';
+import {ConvGraphBuilder} from './convGraphs';
 import {LAYERS, network, SIZE, smoothImage, smoothImages} from './repairNetwork';
 import {run} from './smallGraphs';
 
@@ -44,6 +45,30 @@ describe('pruning with samples', () => {
     const first = report.layers.find(({name}) => name === 'first')!;
     expect([first.leftAlone, first.zerosAfter]).toEqual([expect.stringContaining('layers option'), 0]);
     expect(artifacts.weightData).toBeDefined();
+  });
+
+  test('knows layers by the names that the model has for them, where the clean-up fuses them', async () => {
+    const g = new ConvGraphBuilder(3);
+    const unfused = (name: string, x: string, out: number) => {
+      const conv = g.conv(name, x, {out});
+      return g.add(`${name}/relu`, 'Relu6', [g.batchNorm(`${name}/bn`, conv)]);
+    };
+    const wide = unfused('wide', unfused('expand', g.input('x', [-1, SIZE, SIZE, 3]), 24), 32);
+    const logits = g.matMul('logits', g.reduce('mean', 'Mean', wide, [1, 2], false), 6);
+    const artifacts = g.artifacts([g.add('out', 'Softmax', [logits])]);
+    const chosen = {n: 4, sparsity: {wide: 0.5}} as const;
+    const alone = (await prune(artifacts, chosen)).report;
+    const {report} = await prune(artifacts, {...chosen, calibration: () => samples()});
+    const names = (layers: PruneReport['layers']) => layers.map(({name, op, leftAlone}) => [name, op, leftAlone]);
+    expect(names(report.layers)).toEqual(names(alone.layers));
+    expect(report.layers.map(({name, op, sparsity}) => [name, op, sparsity])).toEqual([
+      ['expand', 'Conv2D', null],
+      ['wide', 'Conv2D', 0.5],
+      ['logits', 'MatMul', null],
+    ]);
+    expect(report.repair!.layers.map(({name}) => name)).toEqual(['expand', 'wide', 'logits']);
+    const unknown = {...chosen, sparsity: {'wide/relu': 0.5}, calibration: () => samples()};
+    await expect(prune(artifacts, unknown)).rejects.toThrow('It has: expand, wide, logits.');
   });
 
   test('gives what the report measured when the model is run', async () => {
