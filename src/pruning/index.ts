@@ -12,7 +12,14 @@ export {blockScores, CRITERIA, l1BlockScores, randomBlockScores, type Criterion}
 export {fitDepthwise, type Clip, type DepthwiseFilter, type DepthwiseRows} from './depthwiseFit';
 export {gatherZeros, type FilterZeros, type GatheredZeros} from './gatherZeros';
 export {interpolateLoss, TRIAL_RATES} from './interpolateLoss';
-export {BlockLeastSquares, chooseBlocks, surgeonScores, type BlockFit, type FitShape} from './leastSquares';
+export {
+  BlockLeastSquares,
+  chooseBlocks,
+  diagonalBlocks,
+  surgeonScores,
+  type BlockFit,
+  type FitShape,
+} from './leastSquares';
 export {applyMask, firstToDrop, selectBlocks, sortScores, weightsInBlocks} from './masks';
 export {
   expandOrder,

@@ -1,5 +1,5 @@
 import {selectBlocks} from './masks';
-import type {BlockRowSolver} from './blockRowSolver';
+import type {BlockRowJob, BlockRowSolver} from './blockRowSolver';
 
 /** A filter as least squares has it: `filters` rows of `channels * taps` columns, the taps of a channel side by side. */
 export interface FitShape {
@@ -9,6 +9,9 @@ export interface FitShape {
   /** Filters a block row. */
   readonly n: number;
 }
+
+/** Of a row of which nothing is left. */
+const NO_BLOCKS = new Float64Array(0);
 
 /** Filters fitted on the blocks that a mask keeps. */
 export interface BlockFit {
@@ -61,18 +64,34 @@ export class BlockLeastSquares {
     if (!keep && !wantsBlocks) return {weights: all, inverseBlocks: null};
     const {filters, channels, taps, n} = this.shape;
     const {columns} = this;
-    const jobs = [];
+    const jobs: BlockRowJob[] = [];
+    const rowsOfJobs: number[] = [];
+    const inverseBlocks: Float64Array[] = [];
+    let untouched: Float64Array | null = null;
     for (let from = 0, row = 0; from < filters; from += n, row++) {
       const pruned: number[] = [];
       for (let c = 0; keep && c < channels; c++) {
         if (!keep[row * channels + c]) for (let t = 0; t < taps; t++) pruned.push(c * taps + t);
       }
-      const weights = all.slice(from * columns, Math.min(filters, from + n) * columns);
-      jobs.push({pruned: Int32Array.from(pruned), weights, wantsBlocks});
+      const to = Math.min(filters, from + n);
+      // Rows of which all or nothing stays need no elimination: whole filters (one block a row) would take a cube of columns.
+      if (pruned.length === columns) {
+        all.fill(0, from * columns, to * columns);
+        inverseBlocks[row] = NO_BLOCKS;
+      } else if (pruned.length === 0) {
+        if (wantsBlocks) inverseBlocks[row] = untouched ??= diagonalBlocks(inverse, channels, taps);
+      } else {
+        const weights = all.slice(from * columns, to * columns);
+        jobs.push({pruned: Int32Array.from(pruned), weights, wantsBlocks});
+        rowsOfJobs.push(row);
+      }
     }
     const results = await this.solver.solve(inverse, columns, taps, jobs);
-    results.forEach(({weights}, row) => all.set(weights, row * n * columns));
-    return {weights: all, inverseBlocks: wantsBlocks ? results.map(({inverseBlocks}) => inverseBlocks!) : null};
+    results.forEach((result, i) => {
+      all.set(result.weights, rowsOfJobs[i] * n * columns);
+      if (wantsBlocks) inverseBlocks[rowsOfJobs[i]] = result.inverseBlocks!;
+    });
+    return {weights: all, inverseBlocks: wantsBlocks ? inverseBlocks : null};
   }
 
   private solveDense(inverse: Float64Array, cross: Float64Array): Float64Array {
@@ -129,22 +148,43 @@ export function surgeonScores(
 ): Float64Array {
   const rows = Math.ceil(filters / n);
   const scores = new Float64Array(rows * channels);
-  const factor = new Float64Array(taps * taps);
+  const factors = new Float64Array(channels * taps * taps);
+  const isFactored = new Uint8Array(channels);
   const solved = new Float64Array(taps);
   for (let row = 0, block = 0; row < rows; row++) {
+    const blocks = inverseBlocks![row];
+    // Rows may share them.
+    if (row === 0 || blocks !== inverseBlocks![row - 1]) isFactored.fill(0);
     for (let c = 0; c < channels; c++, block++) {
       if (keep && !keep[block]) {
         scores[block] = -1;
         continue;
       }
-      factor.set(inverseBlocks![row].subarray(c * taps * taps, (c + 1) * taps * taps));
-      factorize(factor, taps);
+      const [from, to] = [c * taps * taps, (c + 1) * taps * taps];
+      const factor = factors.subarray(from, to);
+      if (!isFactored[c]) {
+        factor.set(blocks.subarray(from, to));
+        factorize(factor, taps);
+        isFactored[c] = 1;
+      }
       for (let f = row * n; f < Math.min(filters, (row + 1) * n); f++) {
         scores[block] += importance[f] * normOfSolved(factor, taps, weights, (f * channels + c) * taps, solved);
       }
     }
   }
   return scores;
+}
+
+/** The blocks of channels on a matrix's diagonal, `[channels, taps, taps]`. */
+export function diagonalBlocks(matrix: Float64Array, channels: number, taps: number): Float64Array {
+  const columns = Math.sqrt(matrix.length);
+  const blocks = new Float64Array(channels * taps * taps);
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let i = c * taps; i < (c + 1) * taps; i++) {
+      for (let j = c * taps; j < (c + 1) * taps; j++, at++) blocks[at] = matrix[i * columns + j];
+    }
+  }
+  return blocks;
 }
 
 /** Cholesky's lower factor in place. */

@@ -175,6 +175,23 @@ describe('npm run accuracy on a made-up classifier of colours', () => {
     expect(speedup).toBeNull();
   });
 
+  test('counts with a budget all layers that it may take from, those that it leaves alone, too', () => {
+    const layer = (leftAlone: string | null, after: number) => {
+      return {leftAlone, macsBefore: 100, macsAfter: after, weightsBefore: 10, weightsAfter: after / 10};
+    };
+    const layers = [
+      layer(null, 40),
+      layer('the budget takes nothing from it', 100),
+      layer('it is the classifier', 100),
+    ];
+    const whole = {macs: 400, weights: 40};
+    const budget = {macsBefore: 200, macsAfter: 140, weightsBefore: 20, weightsAfter: 14};
+    const kept = (totals: object) => callBenchmarkModule('accuracyRun.mjs', 'keptShares', {layers, totals}, whole);
+    const keptOfAll = {macs: 0.85, weights: 0.85};
+    expect(kept({budget})).toEqual({kept: {macs: 0.7, weights: 0.7}, keptOfAll});
+    expect(kept({budget: null})).toEqual({kept: {macs: 0.4, weights: 0.4}, keptOfAll});
+  });
+
   test('takes all images, and says nothing of accuracy, without labels', () => {
     const {dense, pruned} = report('--model', model, '--images', images, ...BLIND, '--runs', '0', '--count', '7');
     expect(dense).toEqual({top1: null, top5: null, n: 7});
@@ -195,7 +212,7 @@ describe('npm run accuracy on a made-up classifier of colours', () => {
     expect(pruned.relativeError).toBeGreaterThan(0.01);
     const run = accuracy(...args);
     expect(run.status).toBe(0);
-    expect(run.stdout).toMatch(/of the chosen layers: 66\.7% of the multiply-adds/);
+    expect(run.stdout).toMatch(/of the layers that may be pruned: 66\.7% of the multiply-adds/);
     expect(run.stdout).toMatch(/dense \d+\.\d\d ms, pruned \d+\.\d\d ms: \d+\.\d\dx/);
   });
 

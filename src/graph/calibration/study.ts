@@ -1,6 +1,6 @@
 /** What pruning has to know of a dense network: how much its outputs depend on each channel, and moments of inputs. */
 import {dispose, matMul, transpose, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
-import {randomNumbers, type BlockRowSolver, type FitShape} from '../../pruning';
+import {diagonalBlocks, randomNumbers, type BlockRowSolver, type FitShape} from '../../pruning';
 import {gatherRows, pickPositions, positionsOf, RowChunks} from './layerRows';
 import type {Progress} from './progress';
 import type {Samples} from './samples';
@@ -128,11 +128,5 @@ export async function inverseBlocks(
   for (let i = 0; i < columns; i++) trace += normal[i * (columns + 1)];
   for (let i = 0; i < columns; i++) regular[i * (columns + 1)] += Math.max((ridge * trace) / columns, 1e-12);
   const inverse = await solver.invert(regular, columns);
-  const blocks = new Float64Array(channels * taps * taps);
-  for (let c = 0, at = 0; c < channels; c++) {
-    for (let i = c * taps; i < (c + 1) * taps; i++) {
-      for (let j = c * taps; j < (c + 1) * taps; j++, at++) blocks[at] = inverse[i * columns + j];
-    }
-  }
-  return blocks;
+  return diagonalBlocks(inverse, channels, taps);
 }
