@@ -30,7 +30,7 @@ const LEGEND = `Dense and pruned model answer the same images on this backend. A
 which both give the same class) and drops are in percent and points; one image of 650 is 0.15 points, and differences below
 one point are noise. KL is the mean Kullback-Leibler divergence of the pruned answers from the dense ones, in nats.
 Relative error is the squared error of the outputs over their variance; dB the peak signal-to-noise ratio of the first output
-to the dense one. Kept are shares of the layers chosen for pruning, in brackets those of the whole network. Times are the
+to the dense one. Kept are shares of the layers that may be pruned, in brackets those of the whole network. Times are the
 smallest of all runs, dense, pruned and tfjs-wasm's dense in turn in one process. Seconds and GB (peak memory of the process)
 are those of pruning and repair. Repair (\`repair: 'closed'\`) learns from images without labels. Of a 1x1
 convolution a kernel is a single weight.`;

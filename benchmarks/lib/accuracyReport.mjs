@@ -23,7 +23,7 @@ export function formatAccuracy({dense, pruned, kept, keptOfAll, seconds, peakByt
   const lines = [
     `${model}, ${dense.n} images, on ${machine.cpu}, Node ${machine.node}, ${machine.variant} kernels`,
     table.toString(),
-    `kept of the chosen layers: ${percent(kept.macs)} of the multiply-adds, ${percent(kept.weights)} of the weights; ` +
+    `kept of the layers that may be pruned: ${percent(kept.macs)} of the multiply-adds, ${percent(kept.weights)} of the weights; ` +
       `of the whole network: ${percent(keptOfAll.macs)} and ${percent(keptOfAll.weights)}`,
     `pruned in ${seconds.toFixed(1)} s with ${samples} samples; memory at most ${(peakBytes / 1e9).toFixed(2)} GB`,
   ];

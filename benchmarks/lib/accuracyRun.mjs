@@ -24,7 +24,8 @@ const STEP = 50;
  * @property {{top1: number | null, top5: number | null, n: number}} dense percent of n images
  * @property {{top1: number | null, top5: number | null, agreement: number | null, kl: number | null,
  *     relativeError: number, decibels: number | null}} pruned see `scoreAnswers`
- * @property {{macs: number | null, weights: number | null}} kept shares of what the chosen layers had
+ * @property {{macs: number | null, weights: number | null}} kept shares of what the layers had that a
+ *     budget may take from, or that were chosen
  * @property {{macs: number | null, weights: number}} keptOfAll shares of what the whole network has
  * @property {number} seconds that pruning and repair took
  * @property {number} peakBytes resident memory of the process at most, from its start to the end of pruning
@@ -185,14 +186,19 @@ async function countWork(model, format, file, {name, dtype, height, width, chann
   return {macs: sum(flops) / 2, weights: sum(sizes)};
 }
 
-/** Shares that are left. Of multiply-adds `null` where the graph does not tell the pixels of a pruned layer. */
-export function keptShares({layers}, whole) {
-  const chosen = layers.filter(({leftAlone}) => leftAlone === null);
-  const known = chosen.every(({macsBefore}) => macsBefore !== null);
-  const total = (key) => sum(chosen.map((layer) => layer[key]));
+/**
+ * Shares that are left of the layers that a budget may take from, or without a budget of the layers chosen, and of the whole
+ * network. Of multiply-adds `null` where the graph does not tell the pixels of a pruned layer.
+ */
+export function keptShares({layers, totals}, whole) {
+  const pruned = layers.filter(({leftAlone}) => leftAlone === null);
+  const known = pruned.every(({macsBefore}) => macsBefore !== null);
+  const sumOf = (key) => sum(pruned.map((layer) => layer[key]));
   const shares = (kind) => {
-    const [before, after] = [total(`${kind}Before`), total(`${kind}After`)];
-    return [before > 0 ? after / before : 1, 1 - (before - after) / whole[kind]];
+    const [before, after] = [`${kind}Before`, `${kind}After`];
+    const gone = sumOf(before) - sumOf(after);
+    const all = totals.budget ? totals.budget[before] : sumOf(before);
+    return [all > 0 ? (all - gone) / all : 1, 1 - gone / whole[kind]];
   };
   const [macs, macsOfAll] = known ? shares('macs') : [null, null];
   const [weights, weightsOfAll] = shares('weights');
