@@ -84,6 +84,7 @@ async function train(what, epochs, masking) {
   model.compile({optimizer: tf.train.adam(0.005), loss: 'categoricalCrossentropy', metrics: ['accuracy']});
   const tell = {onEpochBegin: async (epoch) => progress(what, `epoch ${epoch + 1} of ${epochs}`)};
   const callbacks = masking ? [tell, masking] : [tell];
+  // Not shuffled: the trainings that are compared see the same batches. Progress is told by `tell`.
   await model.fit(training.x, training.y, {epochs, batchSize: 20, shuffle: false, verbose: 0, callbacks});
 }
 

@@ -82,7 +82,7 @@ export function fitDepthwise(
 }
 
 /**
- * What to aim at where an activation clips: any prediction on the same side of the bound is as right as the target.
+ * What to aim at where an activation clips: a prediction on the same side of the bound is as right as the target.
  */
 function aimBehindClip(
   {rows, taps, channels, inputs, targets}: DepthwiseRows,

@@ -47,7 +47,7 @@ export class BlockLeastSquares {
     const columns = (this.columns = shape.channels * shape.taps);
     let trace = 0;
     for (let i = 0; i < columns; i++) trace += normal[i * (columns + 1)];
-    // Inputs that are all zero or constant tell nothing: any ridge then gives the dense weights back.
+    // Inputs that are all zero or constant tell nothing: with the smallest ridge the dense weights come back.
     this.ridge = Math.max((ridge * trace) / columns, 1e-12);
     const regular = normal.slice();
     for (let i = 0; i < columns; i++) regular[i * (columns + 1)] += this.ridge;

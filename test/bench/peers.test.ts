@@ -5,6 +5,7 @@ import path from 'node:path';
 import {findInstalledBrowser} from '../support/browsers';
 import {callBenchmarkModule, ROOT} from './benchmarkModule';
 import {writeSmallModel} from './smallModel';
+import {testWhere} from '../support/optional';
 
 const MOBILENET = 'mobilenet_v1_1.0_224';
 
@@ -23,19 +24,18 @@ function bench(model: string, ...args: string[]) {
 }
 
 const installed = callBenchmarkModule<boolean>('peers.mjs', 'peersInstalled');
-if (!installed) console.info('tests of onnxruntime-web and LiteRT.js are skipped: npm ci in benchmarks/ installs them');
-// They are no dependency of the repository and npm test must not download: said above.
-const withPeers = installed ? test : test.skip;
+// They are no dependency of the repository, and npm test must not download.
+const notInstalled = 'onnxruntime-web and LiteRT.js are not there: npm ci in benchmarks/ installs them';
+const withPeers = testWhere(installed, notInstalled);
 
 const shared = existsSync(path.resolve(ROOT, '../shared/models/peers'));
-if (!shared) console.info('../shared/models/peers is absent: tests of the models there are skipped');
-// Models of ../shared do not belong to this repository: said above.
-const withPeersAndModels = installed && shared ? test : test.skip;
+const noModels = '../shared/models/peers, which does not belong to this repository, is absent';
+const withPeersAndModels = testWhere(installed && shared, installed ? noModels : notInstalled);
 
 /** `tests`, or skipped ones where the browser is missing. */
 function inBrowser(env: 'chromium' | 'firefox', tests: jest.It): jest.It {
   // Firefox is no requirement of the repository's tests; that Chromium is there on CI is tested in test/browser.
-  return findInstalledBrowser(env) ? tests : test.skip;
+  return findInstalledBrowser(env) ? tests : testWhere(false, `${env} is not installed`);
 }
 
 test('the benchmarks have their own package, and the root knows nothing of it', () => {

@@ -5,6 +5,7 @@ import {inferShapes} from '../../src/graph/shapes';
 import {cutDepthwise, cutLayer, depthwisePieces} from '../../src/plan';
 import {modelName, readModel, sharedGraphModels} from '../support/realModels';
 import {callBenchmarkModule, ROOT} from './benchmarkModule';
+import {testWhere} from '../support/optional';
 
 interface Layer {
   name: string;
@@ -105,31 +106,33 @@ describe('the networks', () => {
     sum(layers.map((l) => l.kernel ** 2 * l.outChannels * (l.kind === 'conv' ? l.inChannels : 1)));
 
   const [mobileNet] = sharedGraphModels().filter((file) => modelName(file) === 'mobilenet_v2_1.0_224');
-  // Skipped, with a word about it from sharedGraphModels, where the model is not there: it does not belong to this repository.
-  (mobileNet ? test : test.skip)('are those that they are called: MobileNetV2 of ../shared layer by layer', () => {
-    const graph = ModelGraph.from(readModel(mobileNet));
-    const shapes = inferShapes(graph);
-    const found = graph.allNodes().flatMap((node) => {
-      if (!/Conv2[dD]|MatMul/.test(node.op)) return [];
-      const filter = shapes.get(graph.inputs(node)[1].node)!.map(Number);
-      const [kernel, , inChannels, outChannels] = filter.length === 4 ? filter : [1, 1, ...filter];
-      const [, outSize] = shapes.get(node.name)!.length === 4 ? shapes.get(node.name)! : [1, 1];
-      const depthwise = /Depthwise/.test(node.op);
-      return [
-        {
-          kind: depthwise ? 'depthwise' : 'conv',
-          kernel,
-          inChannels,
-          outChannels: depthwise ? inChannels : outChannels,
-          outSize,
-        },
-      ];
-    });
-    const listed = architecture('mobileNetV2').map(({kind, kernel, inChannels, outChannels, outSize}) => {
-      return {kind, kernel, inChannels, outChannels, outSize};
-    });
-    expect(found).toEqual(listed);
-  });
+  testWhere(mobileNet !== undefined, 'mobilenet_v2_1.0_224 of ../shared is absent')(
+    'are those that they are called: MobileNetV2 of ../shared layer by layer',
+    () => {
+      const graph = ModelGraph.from(readModel(mobileNet));
+      const shapes = inferShapes(graph);
+      const found = graph.allNodes().flatMap((node) => {
+        if (!/Conv2[dD]|MatMul/.test(node.op)) return [];
+        const filter = shapes.get(graph.inputs(node)[1].node)!.map(Number);
+        const [kernel, , inChannels, outChannels] = filter.length === 4 ? filter : [1, 1, ...filter];
+        const [, outSize] = shapes.get(node.name)!.length === 4 ? shapes.get(node.name)! : [1, 1];
+        const depthwise = /Depthwise/.test(node.op);
+        return [
+          {
+            kind: depthwise ? 'depthwise' : 'conv',
+            kernel,
+            inChannels,
+            outChannels: depthwise ? inChannels : outChannels,
+            outSize,
+          },
+        ];
+      });
+      const listed = architecture('mobileNetV2').map(({kind, kernel, inChannels, outChannels, outSize}) => {
+        return {kind, kernel, inChannels, outChannels, outSize};
+      });
+      expect(found).toEqual(listed);
+    },
+  );
 
   test('have as many weights as ResNet-50 less its batch norms and biases', () => {
     expect(weights(architecture('resNet50'))).toBe(25_557_032 - 53_120 - 1000);

@@ -12,6 +12,7 @@ import {
   readModel,
   sharedGraphModels,
 } from '../support/realModels';
+import {describeWhere, testWhere} from '../support/optional';
 
 const CONTROL_FLOW = new Set(['Switch', 'Merge', 'Enter', 'NextIteration', 'LoopCond']);
 
@@ -44,59 +45,63 @@ function sampleOf(artifacts: tf.io.ModelArtifacts, changed: readonly string[]): 
   ];
 }
 
-// Skipped, with a word about it, where the models are not there: they do not belong to this repository.
-(models.length > 0 ? describe : describe.skip)('cleaned up on stock wasm', () => {
-  beforeAll(async () => {
-    await tf.setBackend('wasm');
-  });
+describeWhere(models.length > 0, '../shared/models, which does not belong to this repository, is absent')(
+  'cleaned up on stock wasm',
+  () => {
+    beforeAll(async () => {
+      await tf.setBackend('wasm');
+    });
 
-  it.each(models.map((path) => [modelName(path), path]))(
-    '%s computes what it computed, at its outputs and inside',
-    async (_name, file) => {
-      const original = readModel(file);
-      const {artifacts, changes} = cleanUpGraph(original);
-      const dynamic = isDynamic(original);
+    it.each(models.map((path) => [modelName(path), path]))(
+      '%s computes what it computed, at its outputs and inside',
+      async (_name, file) => {
+        const original = readModel(file);
+        const {artifacts, changes} = cleanUpGraph(original);
+        const dynamic = isDynamic(original);
 
-      const tensors = tf.memory().numTensors;
-      const before = loadGraphModelSync(original as SyncSource);
-      const after = loadGraphModelSync(artifacts as SyncSource);
-      for (const key of ['inputs', 'outputs', 'inputNodes', 'outputNodes'] as const) {
-        expect(after[key]).toEqual(before[key]);
-      }
-      const inputs = inputsFor(before);
-      const names = [
-        ...before.outputNodes,
-        ...sampleOf(
-          original,
-          changes.map(({node}) => node),
-        ),
-      ];
-      const expected = await compute(before, inputs, dynamic, names);
-      const actual = await compute(after, inputs, dynamic, names);
-      const wrong = names
-        // A tensor list's handle is disposed of with the list.
-        .flatMap((name, i) =>
-          expected[i].isDisposed ? [] : {name, error: errorOfRange(actual[i].dataSync(), expected[i].dataSync())},
-        )
-        .filter(({error}) => !(error <= 1e-4));
-      expect(wrong).toEqual([]);
-      tf.dispose([inputs, expected, actual]);
-      before.dispose();
-      after.dispose();
-      expect(tf.memory().numTensors).toBe(tensors);
-    },
-  );
+        const tensors = tf.memory().numTensors;
+        const before = loadGraphModelSync(original as SyncSource);
+        const after = loadGraphModelSync(artifacts as SyncSource);
+        for (const key of ['inputs', 'outputs', 'inputNodes', 'outputNodes'] as const) {
+          expect(after[key]).toEqual(before[key]);
+        }
+        const inputs = inputsFor(before);
+        const names = [
+          ...before.outputNodes,
+          ...sampleOf(
+            original,
+            changes.map(({node}) => node),
+          ),
+        ];
+        const expected = await compute(before, inputs, dynamic, names);
+        const actual = await compute(after, inputs, dynamic, names);
+        const wrong = names
+          // A tensor list's handle is disposed of with the list.
+          .flatMap((name, i) =>
+            expected[i].isDisposed ? [] : {name, error: errorOfRange(actual[i].dataSync(), expected[i].dataSync())},
+          )
+          .filter(({error}) => !(error <= 1e-4));
+        expect(wrong).toEqual([]);
+        tf.dispose([inputs, expected, actual]);
+        before.dispose();
+        after.dispose();
+        expect(tf.memory().numTensors).toBe(tensors);
+      },
+    );
 
-  const unfused = models.find((path) => path.includes('mobilenet_v2_0.50_224_feature_vector'));
-  // Skipped, with the word that sharedGraphModels says, where that model is not there: it does not belong to this repository.
-  (unfused ? it : it.skip)('the depthwise layers of a model of an old converter are fused', () => {
-    const {artifacts, changes} = cleanUpGraph(readModel(unfused!));
-    const graph = ModelGraph.from(artifacts);
-    const live = graph.allNodes().filter(({name}) => graph.isLive(name));
-    const count = (op: string): number => live.filter((node) => node.op === op).length;
-    // 17 biases and 17 Relu6.
-    expect(changes).toHaveLength(34);
-    expect(count('FusedDepthwiseConv2dNative')).toBe(17);
-    expect(count('DepthwiseConv2dNative') + count('BiasAdd') + count('Relu6')).toBe(0);
-  });
-});
+    const unfused = models.find((path) => path.includes('mobilenet_v2_0.50_224_feature_vector'));
+    testWhere(unfused !== undefined, 'mobilenet_v2_0.50_224_feature_vector of ../shared is absent')(
+      'the depthwise layers of a model of an old converter are fused',
+      () => {
+        const {artifacts, changes} = cleanUpGraph(readModel(unfused!));
+        const graph = ModelGraph.from(artifacts);
+        const live = graph.allNodes().filter(({name}) => graph.isLive(name));
+        const count = (op: string): number => live.filter((node) => node.op === op).length;
+        // 17 biases and 17 Relu6.
+        expect(changes).toHaveLength(34);
+        expect(count('FusedDepthwiseConv2dNative')).toBe(17);
+        expect(count('DepthwiseConv2dNative') + count('BiasAdd') + count('Relu6')).toBe(0);
+      },
+    );
+  },
+);

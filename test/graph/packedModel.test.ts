@@ -263,7 +263,7 @@ describe('a packed model', () => {
 });
 
 describe('saveBlockSparse', () => {
-  test('writes a folder that loads as any other, and replaces nothing unless told to', async () => {
+  test('writes a folder that loads like others, and replaces nothing unless told to', async () => {
     const folder = join(temporaryFolder(), 'out', 'model');
     const {report, modelArtifactsInfo} = await saveBlockSparse(plain, folder);
     expect(modelArtifactsInfo.weightDataBytes).toBe(report.bytesAfter);

@@ -368,7 +368,7 @@ describe('pruneLayersModel', () => {
     expect(namesOf(report)).toEqual(['b/kernel', 'b', 'b/BiasAdd', 'z']);
   });
 
-  it('is saved and loaded as any layers model, with its zeros and outputs', async () => {
+  it('is saved and loaded like other layers models, with its zeros and outputs', async () => {
     const model = sequential(1);
     await pruneLayersModel(model, {n: 4, sparsity: 0.5});
     const x = image(3);

@@ -6,6 +6,7 @@ import {pruneArtifacts} from '../../src/graph';
 import {OURS, useVariant} from '../support/backends';
 import {expectSameOutputs, load, outputOf, type Output} from '../support/plannedModels';
 import {compute, inputsFor, isDynamic, readModel, realGraphModels, sharedGraphModels} from '../support/realModels';
+import {describeWhere} from '../support/optional';
 
 const SMALL_BYTES = 3e6;
 const HALF: PruneOptions = {n: 4, sparsity: 0.5};
@@ -55,30 +56,32 @@ describe.each(realGraphModels())('%s', (_, path) => {
 });
 
 const mobileNet = sharedGraphModels().find((path) => path.includes('mobilenet_v2_1.0_224/'));
-// Skipped, with the word that sharedGraphModels says, where that model is not there: it does not belong to this repository.
-(mobileNet === undefined ? describe.skip : describe)('MobileNetV2 with half of its 1x4 blocks', () => {
-  const shares = (options: PruneOptions) => {
-    const dense = readModel(mobileNet!);
-    const {artifacts: pruned} = pruneArtifacts(dense, options);
-    const [whole, half] = [false, true].map((float16) => packArtifacts(pruned, {float16}));
-    const [full, halves] = [whole, half].map(({artifacts}) => bytesOf(artifacts) / bytesOf(dense));
-    console.log(
-      `${JSON.stringify(options)}: ${full.toFixed(3)}, float16 ${halves.toFixed(3)} of the dense file, error of ` +
-        `float16 at most ${half.report.float16Error.toExponential(1)} of a filter's largest value`,
-    );
-    expect(Buffer.from(unpackArtifacts(whole.artifacts).weightData as ArrayBuffer)).toHaveLength(bytesOf(pruned));
-    return [full, halves];
-  };
+describeWhere(mobileNet !== undefined, 'mobilenet_v2_1.0_224 of ../shared is absent')(
+  'MobileNetV2 with half of its 1x4 blocks',
+  () => {
+    const shares = (options: PruneOptions) => {
+      const dense = readModel(mobileNet!);
+      const {artifacts: pruned} = pruneArtifacts(dense, options);
+      const [whole, half] = [false, true].map((float16) => packArtifacts(pruned, {float16}));
+      const [full, halves] = [whole, half].map(({artifacts}) => bytesOf(artifacts) / bytesOf(dense));
+      console.log(
+        `${JSON.stringify(options)}: ${full.toFixed(3)}, float16 ${halves.toFixed(3)} of the dense file, error of ` +
+          `float16 at most ${half.report.float16Error.toExponential(1)} of a filter's largest value`,
+      );
+      expect(Buffer.from(unpackArtifacts(whole.artifacts).weightData as ArrayBuffer)).toHaveLength(bytesOf(pruned));
+      return [full, halves];
+    };
 
-  test('takes 0.78 of the file at most, half of it as float16', () => {
-    const [full, halves] = shares(HALF);
-    expect(full).toBeLessThanOrEqual(0.78);
-    expect(halves).toBeLessThanOrEqual(0.39);
-  });
+    test('takes 0.78 of the file at most, half of it as float16', () => {
+      const [full, halves] = shares(HALF);
+      expect(full).toBeLessThanOrEqual(0.78);
+      expect(halves).toBeLessThanOrEqual(0.39);
+    });
 
-  test('takes 0.6 at most with the classifier pruned, half of it as float16', () => {
-    const [full, halves] = shares({...HALF, classifier: true});
-    expect(full).toBeLessThanOrEqual(0.6);
-    expect(halves).toBeLessThanOrEqual(0.3);
-  });
-});
+    test('takes 0.6 at most with the classifier pruned, half of it as float16', () => {
+      const [full, halves] = shares({...HALF, classifier: true});
+      expect(full).toBeLessThanOrEqual(0.6);
+      expect(halves).toBeLessThanOrEqual(0.3);
+    });
+  },
+);

@@ -266,7 +266,7 @@ function relativeError(data: FitData, filter: Float32Array, bias: Float32Array |
   return variance > 0 ? error / variance : 0;
 }
 
-/** Targets behind an activation that clips: any prediction on the same side of the bound is as right as the target. */
+/** Targets behind an activation that clips: a prediction on the same side of the bound is as right as the target. */
 class ClippedAims {
   private readonly lower: Tensor2D[];
   private readonly upper: Tensor2D[];

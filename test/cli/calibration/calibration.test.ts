@@ -6,6 +6,7 @@ import jpeg from 'jpeg-js';
 import {readCalibration, type FolderFlags} from '../../../src/cli/calibration/calibration';
 import type {ImageInput} from '../../../src/cli/calibration/imageInput';
 import {picture, withFolder, writeJpeg, writeNpy, writePng} from './sampleImages';
+import {testWhere} from '../../support/optional';
 
 const INPUT: ImageInput = {height: 6, width: 8, channels: 3, dtype: 'float32'};
 const SHARED = path.resolve(__dirname, '../../../../shared/images/calibration');
@@ -142,9 +143,11 @@ describe('an image of 227 x 227 becomes one of 224 x 224 within one grey level o
   });
 
   const there = existsSync(SHARED);
-  if (!there) console.info('../shared/images is absent: skipped');
-  // They do not belong to this repository: skipped with a word about it, and the picture made here is checked anyway.
-  (there ? test : test.skip)('photographs of ../shared', async () => {
-    await check(SHARED, readdirSync(SHARED).sort().slice(0, 4), {samples: 4});
-  });
+  // The picture made here is checked anyway.
+  testWhere(there, '../shared/images, which does not belong to this repository, is absent')(
+    'photographs of ../shared',
+    async () => {
+      await check(SHARED, readdirSync(SHARED).sort().slice(0, 4), {samples: 4});
+    },
+  );
 });
